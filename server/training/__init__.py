@@ -1,0 +1,1 @@
+"""Training: procedural clips with captions, and the recipe of the embedded model."""

@@ -1,0 +1,27 @@
+"""Bubbles: spheres with a bright rim and a highlight, rising and swaying."""
+
+import numpy as np
+
+from server.training.effects.canvas import Canvas, Layers, smoothstep
+from server.training.effects.look import Look
+
+
+def draw(canvas: Canvas, look: Look) -> Layers:
+    """A handful of bubbles; the nearer ones cover the others."""
+    rng, t = canvas.rng, canvas.t
+    alpha = np.zeros(canvas.shape, np.float32)
+    light = np.zeros(canvas.shape, np.float32)
+    soft = 1.4 * canvas.pixel
+    for _ in range(int(8 * look.count)):
+        radius = rng.uniform(0.13, 0.26) * (0.5 + 0.5 * look.scale)
+        cx = look.offset * 0.6 + rng.uniform(-0.85, 0.85) + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
+        cy = (rng.uniform(-1.2, 1.2) + 0.8 * look.pace * t + 1.25) % 2.5 - 1.25
+        distance = np.hypot(canvas.x - cx, canvas.y - cy)
+        cover = smoothstep(radius + soft, radius - soft, distance)
+        rim = np.exp(-(((distance - radius * 0.86) / (0.17 * radius + canvas.pixel)) ** 2))
+        spot = np.exp(-((np.hypot(canvas.x - cx + radius * 0.36, canvas.y - cy - radius * 0.36) / (0.22 * radius)) ** 2))
+        own = cover * np.clip(0.2 + 0.72 * rim + 0.9 * spot, 0, 1)
+        light = light * (1 - cover) + cover * np.clip(0.25 * rim + spot, 0, 1)
+        alpha = own + alpha * (1 - own)
+    rgb = look.rgb * (1 - 0.75 * light[..., None]) + 0.75 * light[..., None]
+    return Layers(rgb, alpha)

@@ -1,0 +1,48 @@
+"""Colour names that captions use, with their display-encoded sRGB values (CSS values, mended where CSS surprises an artist)."""
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (230, 30, 25),
+    "orange": (255, 130, 15),
+    "yellow": (255, 225, 40),
+    "green": (45, 200, 60),
+    "blue": (35, 90, 245),
+    "purple": (140, 50, 225),
+    "pink": (255, 110, 180),
+    "white": (245, 245, 245),
+    "grey": (135, 135, 135),
+    "cyan": (40, 220, 240),
+    "magenta": (235, 40, 200),
+    "gold": (250, 190, 30),
+    "teal": (0, 150, 145),
+    "crimson": (200, 20, 60),
+    "lime": (160, 240, 30),
+    "violet": (175, 90, 245),
+    "turquoise": (64, 224, 208),
+    "brown": (135, 80, 40),
+    "black": (40, 40, 44),
+    "navy": (25, 40, 140),
+    "coral": (255, 127, 80),
+    "lavender": (190, 170, 250),
+    "emerald": (20, 170, 95),
+    "silver": (195, 200, 208),
+}
+
+# Other words for the same colours: what people type.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "red": ("red", "scarlet", "ruby"),
+    "orange": ("orange", "amber"),
+    "yellow": ("yellow",),
+    "green": ("green",),
+    "blue": ("blue", "azure", "sapphire"),
+    "purple": ("purple",),
+    "pink": ("pink",),
+    "white": ("white", "snowy"),
+    "grey": ("grey", "gray"),
+    "cyan": ("cyan", "aqua"),
+    "magenta": ("magenta", "fuchsia"),
+    "gold": ("gold", "golden"),
+    "black": ("black", "dark"),
+    "emerald": ("emerald", "jade"),
+    "turquoise": ("turquoise",),
+    "violet": ("violet", "indigo"),
+}

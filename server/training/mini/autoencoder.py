@@ -1,0 +1,125 @@
+"""The autoencoder of `mini`: diffusers' AutoencoderKLCogVideoX at temporal 2, spatial 4, taught to forgive latent errors.
+
+Two departures from the usual recipe, both against grain in what a small diffusion model samples: the decoder sees latents
+with Gaussian noise on them, and the latents' channel means are held at zero, so that empty background is easy to hit.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLCogVideoX
+from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXResnetBlock3D, CogVideoXSpatialNorm3D
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from server.training.mini import loop
+from server.training.mini.config import MiniConfig
+
+
+def build(config: MiniConfig) -> AutoencoderKLCogVideoX:
+    """A fresh autoencoder whose initial decoder is close to the identity on its features."""
+    blocks = len(config.vae_channels)
+    vae = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * blocks,
+        up_block_types=("CogVideoXUpBlock3D",) * blocks,
+        block_out_channels=config.vae_channels,
+        latent_channels=config.latent_channels,
+        layers_per_block=1,
+        norm_num_groups=1,  # more groups divide a single-colour clip's hue away
+        temporal_compression_ratio=2,
+        sample_height=config.size,
+        sample_width=config.size,
+        scaling_factor=1.0,
+        force_upcast=False,
+    )
+    for module in vae.modules():
+        if isinstance(module, CogVideoXSpatialNorm3D):
+            for conv, bias in ((module.conv_y.conv, 1.0), (module.conv_b.conv, 0.0)):
+                nn.init.normal_(conv.weight, std=0.02)
+                nn.init.constant_(conv.bias, bias)
+        if isinstance(module, CogVideoXResnetBlock3D):
+            nn.init.zeros_(module.conv2.conv.weight)
+            nn.init.zeros_(module.conv2.conv.bias)
+    with torch.no_grad():
+        vae.encoder.conv_out.conv.bias[config.latent_channels :] = -5.0
+    return vae
+
+
+def sample_batch(clips: NDArray[np.uint8], count: int, generator: torch.Generator) -> Tensor:
+    """Random clips as RGB videos in -1..1, (B, 3, F, H, W); two of five show alpha as grey."""
+    index = torch.randint(len(clips), (count,), generator=generator).tolist()
+    batch = torch.from_numpy(np.stack([clips[i] for i in index])).float() / 127.5 - 1  # (B, F, H, W, 4)
+    grey = torch.rand(count, generator=generator) < 0.4
+    rgb = torch.where(grey[:, None, None, None, None], batch[..., 3:].expand(*batch.shape[:-1], 3), batch[..., :3])
+    return rgb.permute(0, 4, 1, 2, 3)
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """L1 on pixels, on chroma (colour differences) and on a 4 x 4 average; all (B, 3, F, H, W)."""
+    error = output - target
+    chroma = error[:, [0, 2]] - error[:, [1, 1]]
+    pooled = F.avg_pool3d(error, (1, 4, 4))
+    return error.abs().mean() + 4 * error.square().mean() + 0.5 * chroma.abs().mean() + 0.5 * pooled.abs().mean()
+
+
+def train(folder: Path, clips: NDArray[np.uint8], config: MiniConfig, minutes: float, batch: int = 8) -> AutoencoderKLCogVideoX:
+    """Train for `minutes` and rescale each latent channel to a standard deviation of one."""
+    torch.manual_seed(0)
+    vae = build(config)
+    vae.train()
+    ends = ("encoder.conv_in", "decoder.conv_out", "encoder.conv_out")
+    matrices, rest = loop.split(vae.named_parameters(), lambda n: not n.startswith(ends) and "conv_y" not in n and "conv_b" not in n)
+    optimizers = loop.Optimizers(matrices, rest, muon_lr=1.2e-3 * 4, adam_lr=1e-3)
+
+    def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        video = sample_batch(clips, batch, generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            posterior = vae.encode(video).latent_dist
+            mean = posterior.mean.float()  # (B, C, F', H', W')
+            spread = mean.detach().std(dim=(0, 2, 3, 4), keepdim=True)
+            level = 0.35 * torch.rand(batch, 1, 1, 1, 1, generator=generator) * (torch.rand(batch, 1, 1, 1, 1, generator=generator) < 0.7)
+            noisy = mean + spread * level * torch.randn(mean.shape, generator=generator)
+            output = vae.decode(noisy).sample.float()
+        loss = reconstruction_loss(output, video)
+        centre = mean.mean(dim=(0, 2, 3, 4)).square().mean()
+        size = (mean.square().mean() - 1).relu()
+        psnr = 10 * torch.log10(4 / (output - video).detach().square().mean()).item()
+        return loss + 0.05 * centre + 0.02 * size, {"loss": loss.item(), "psnr": psnr, "mean²": centre.item()}
+
+    loop.train("autoencoder", folder, vae, optimizers, loss_fn, minutes)
+    vae.eval()
+    normalise(vae, clips, config)
+    return vae
+
+
+@torch.no_grad()
+def normalise(vae: AutoencoderKLCogVideoX, clips: NDArray[np.uint8], config: MiniConfig) -> None:
+    """Fold a scale per latent channel into the convolutions around the latents: std 1, same reconstruction."""
+    video = sample_batch(clips, 64, torch.Generator().manual_seed(7))
+    latents = torch.cat([vae.encode(part).latent_dist.mean for part in video.split(8)])
+    std = latents.std(dim=(0, 2, 3, 4))  # (C,)
+    channels = config.latent_channels
+    out = vae.encoder.conv_out.conv
+    out.weight[:channels] /= std[:, None, None, None, None]
+    out.bias[:channels] /= std
+    vae.decoder.conv_in.conv.weight *= std[None, :, None, None, None]
+    for module in vae.decoder.modules():
+        if isinstance(module, CogVideoXSpatialNorm3D):
+            for conv in (module.conv_y.conv, module.conv_b.conv):
+                conv.weight *= std[None, :, None, None, None]
+
+
+@torch.no_grad()
+def encode_all(vae: AutoencoderKLCogVideoX, clips: NDArray[np.uint8], batch: int = 16) -> Tensor:
+    """Latents of every clip, half precision: (N, 2, C, F', H', W'); index 0 is RGB, 1 alpha as grey."""
+    parts = []
+    for start in range(0, len(clips), batch):
+        part = torch.from_numpy(np.asarray(clips[start : start + batch])).float() / 127.5 - 1
+        alpha = part[..., 3:].expand(*part.shape[:-1], 3)
+        video = torch.cat([part[..., :3], alpha]).permute(0, 4, 1, 2, 3)  # (2B, 3, F, H, W)
+        with torch.autocast("cpu", torch.bfloat16):
+            mean = vae.encode(video).latent_dist.mean.float()
+        parts.append(torch.stack(mean.chunk(2), dim=1).half())
+    return torch.cat(parts)

@@ -1,0 +1,55 @@
+"""Sizes of `mini`, in one place: every stage reads them from here."""
+
+from dataclasses import dataclass
+
+# Families that this version learns: soft, large shapes that 64 pixels can hold.
+FAMILIES = (
+    "fire",
+    "smoke",
+    "sparks",
+    "explosion",
+    "lightning",
+    "portal",
+    "shockwave",
+    "bubbles",
+    "snow",
+    "swirl",
+)
+
+
+@dataclass(frozen=True)
+class MiniConfig:
+    """Architecture and clip size. Latents are (frames - 1) / 2 + 1 by size / 4 by size / 4."""
+
+    size: int = 64
+    num_frames: int = 9
+    fps: int = 8
+    # Autoencoder: temporal 2, spatial 4. Eight channels, so that a token (patch 4 x 4) holds 128 numbers, fewer than the
+    # transformer's width; with more, its last layer cannot tell them apart and the clips turn out grainy.
+    latent_channels: int = 8
+    vae_channels: tuple[int, ...] = (16, 32, 64)
+    # Transformer.
+    patch_size: int = 4
+    heads: int = 4
+    head_dim: int = 64
+    layers: int = 6
+    lora_rank: int = 64
+    lora_alpha: float = 64.0
+    # Text.
+    vocabulary: int = 20_000
+    text_width: int = 64
+    text_layers: int = 2
+    text_length: int = 24
+
+    @property
+    def latent_frames(self) -> int:
+        """Latent frames of a clip."""
+        return (self.num_frames - 1) // 2 + 1
+
+    @property
+    def latent_size(self) -> int:
+        """Latent rows and columns."""
+        return self.size // 4
+
+
+CONFIG = MiniConfig()
