@@ -11,12 +11,18 @@ from .adapter import (
     set_text_to_alpha,
 )
 from .attention import TextToAlpha
+from .cancellation import GenerationCancelled
+from .guidance import CfgSchedule
+from .pipeline import TransPixarPipeline
 from .weights import RGBAWeightsError, create_rgba_weights
 
 __all__ = [
     "RGBA_ADAPTER",
+    "CfgSchedule",
+    "GenerationCancelled",
     "RGBAWeightsError",
     "TextToAlpha",
+    "TransPixarPipeline",
     "create_rgba_weights",
     "disable_rgba",
     "enable_rgba",

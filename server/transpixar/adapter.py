@@ -77,6 +77,7 @@ def enable_rgba(
     # 4. What diffusers can and cannot do with it
     transformer._repeated_blocks = ["CogVideoXBlock"]  # for compile_repeated_blocks
     transformer.fuse_qkv_projections = _refuse_fused_projections
+    transformer.fuse_lora = _refuse_fused_lora
     return transformer
 
 
@@ -89,7 +90,7 @@ def disable_rgba(transformer: CogVideoXTransformer3DModel) -> CogVideoXTransform
     transformer.unload_lora()
     RGBAPatchEmbed.uninstall(transformer.patch_embed)
     transformer.set_attn_processor(CogVideoXAttnProcessor2_0())
-    del transformer._repeated_blocks, transformer.fuse_qkv_projections
+    del transformer._repeated_blocks, transformer.fuse_qkv_projections, transformer.fuse_lora
     return transformer
 
 
@@ -158,4 +159,11 @@ def _refuse_fused_projections(*args: Any, **kwargs: Any) -> NoReturn:
     raise RuntimeError(
         "The query, key and value projections of an RGBA transformer cannot be fused, because each carries its own "
         "alpha-only LoRA; leave out fuse_qkv_projections()."
+    )
+
+
+def _refuse_fused_lora(*args: Any, **kwargs: Any) -> NoReturn:
+    # Fusing another LoRA would silence RGBA too: where anything is merged, peft calls the base layer alone.
+    raise RuntimeError(
+        "An RGBA transformer's LoRAs cannot be fused, because alpha tokens need theirs apart; leave out fuse_lora()."
     )

@@ -98,9 +98,7 @@ class RGBAAttnProcessor:
         tokens = attn.to_out[1](tokens)
         return tokens[:, layout.video], tokens[:, layout.text]
 
-    def _attend(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout
-    ) -> torch.Tensor:
+    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout) -> torch.Tensor:
         """Attend with query, key and value ``(B, S, H, head_dim)``."""
         if self.text_to_alpha == "open":
             return self._dispatch(query, key, value)
@@ -116,9 +114,7 @@ class RGBAAttnProcessor:
         return dispatch_attention_fn(query, key, value, backend=self._attention_backend)
 
 
-def _attend_with_bias(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout
-) -> torch.Tensor:
+def _attend_with_bias(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout) -> torch.Tensor:
     """Attend with text queries ``(B, T, H, head_dim)``, alpha keys weighing e^-1 of what they would."""
     bias = query.new_zeros(1, 1, 1, layout.length)  # the same for every batch item, head and query
     bias[..., layout.alpha] = _REFERENCE_BIAS

@@ -96,6 +96,5 @@ def project(linear: nn.Module, tokens: torch.Tensor, layout: TokenLayout) -> tor
 
 def _refuse_merge() -> NoReturn:
     raise RuntimeError(
-        "The RGBA adapter acts on alpha tokens only and cannot be fused into the weights; leave out fuse_lora(), or "
-        "name the other adapters in adapter_names."
+        "The RGBA adapter acts on alpha tokens only and cannot be merged into the weights; leave it as it is."
     )
