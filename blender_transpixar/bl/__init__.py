@@ -1,0 +1,1 @@
+"""Adapters between core and Blender's data, without any user interface."""

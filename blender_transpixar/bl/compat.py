@@ -1,0 +1,19 @@
+"""Every difference between the supported versions of Blender (4.2 and newer) stands here."""
+
+from typing import Any
+
+import bpy
+
+
+def enable_nodes(material: bpy.types.Material) -> None:
+    """Give a new material its node tree; 5.0 and newer always have one and warn when asked."""
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+
+
+def fcurves(animated: Any) -> Any:
+    """The F-curves of an animated datablock: on its action before 5.0, in the action's channel bag since."""
+    data = animated.animation_data
+    if bpy.app.version < (5, 0, 0):
+        return data.action.fcurves
+    return data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves

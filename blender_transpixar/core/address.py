@@ -1,0 +1,59 @@
+"""Server addresses: what a person types, and what `requests` needs."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from .errors import InvalidAddressError
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8420"
+DEFAULT_PORT = 8420
+
+
+def normalise(text: str) -> str:
+    """The base URL for what was typed: `localhost:8420` becomes `http://127.0.0.1:8420`.
+
+    `localhost` is replaced by its number because resolving the name starts a thread. Without a port, `http` means the
+    server's usual 8420 and `https` its own 443. Raises InvalidAddressError.
+    """
+    typed = text.strip()
+    if not typed:
+        return DEFAULT_ADDRESS
+    try:
+        parts = urlsplit(typed if "://" in typed else f"http://{_bracketed(typed)}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _invalid(typed) from error
+    if parts.scheme not in ("http", "https") or not host or parts.username or any(c.isspace() for c in parts.netloc):
+        raise _invalid(typed)
+    if parts.query or parts.fragment:
+        raise _invalid(typed)
+    if host == "localhost":
+        host = "127.0.0.1"
+    if port is None and parts.scheme == "http":
+        port = DEFAULT_PORT
+    shown_host = f"[{host}]" if ":" in host else host
+    shown_port = "" if port is None else f":{port}"
+    return f"{parts.scheme}://{shown_host}{shown_port}{parts.path.rstrip('/')}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a normalised address stays on this computer."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _bracketed(typed: str) -> str:
+    """A bare IPv6 address in the brackets that URLs want; anything else as it is."""
+    try:
+        return f"[{typed}]" if ipaddress.ip_address(typed).version == 6 else typed
+    except ValueError:
+        return typed
+
+
+def _invalid(typed: str) -> InvalidAddressError:
+    return InvalidAddressError(
+        f'"{typed}" is not a server address. Write it as {DEFAULT_ADDRESS} in the add-on\'s preferences.'
+    )

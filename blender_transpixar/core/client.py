@@ -1,0 +1,184 @@
+"""The server over HTTP. Runs in the courier process only: every call may wait."""
+
+import http.client
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import requests
+
+from .address import is_loopback
+from .errors import (
+    DownloadError,
+    InvalidRequestError,
+    JobInterruptedError,
+    NotATransPixarServerError,
+    ServerNotRunningError,
+    ServerRefusedError,
+    ServerVersionError,
+    TransPixarError,
+)
+from .job import Job
+from .request import ClipRequest
+from .sse import EventParser
+
+API_VERSION = 1
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 20.0
+# The server sends a ping while nothing happens; a stream silent for this long is dead.
+EVENTS_TIMEOUT_S = 45.0
+
+
+class ServerClient:
+    """One server, one `requests.Session`. Methods raise the errors of `errors.py`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        # A proxy of the environment must not see, and could not reach, this computer's own ports.
+        self._session.trust_env = not is_loopback(url)
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._session.close()
+
+    def check(self) -> None:
+        """Make sure that a TransPixar server of this API version answers."""
+        try:
+            status = self._json(self._send("GET", "/v1/status"))
+        except ServerRefusedError as error:
+            raise self._other_program() from error
+        if status.get("name") != "transpixar" or not isinstance(status.get("api"), int):
+            raise self._other_program()
+        if status["api"] != API_VERSION:
+            older = "server" if status["api"] < API_VERSION else "add-on"
+            raise ServerVersionError(
+                f"The server at {self.url} is version {status.get('version', 'unknown')} and speaks API "
+                f"{status['api']}; this add-on speaks API {API_VERSION}. Update the {older}."
+            )
+
+    def create(self, request: ClipRequest) -> tuple[Job, Mapping[str, Any]]:
+        """Queue a clip; the job, parsed and as sent."""
+        sent = self._json(self._send("POST", "/v1/videos", json=request.to_json()))
+        return Job.from_json(sent), sent
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job."""
+        self._send("POST", f"/v1/videos/{job_id}/cancel")
+
+    def events(
+        self, job_id: str, after: str, on_contact: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Job, Mapping[str, Any], str]]:
+        """The job's states after event id `after` ("" for the present state): parsed, as sent, and the event id.
+
+        `on_contact` is called whenever anything arrives, pings included. Ends when the server closes the stream; raises
+        ServerNotRunningError when the connection breaks.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
+        response = self._send(
+            "GET", f"/v1/videos/{job_id}/events", headers=headers, stream=True, timeout=EVENTS_TIMEOUT_S
+        )
+        parser = EventParser(after)
+        with response:
+            for piece in self._pieces(response):
+                on_contact()
+                for event in parser.feed(piece):
+                    if event.name == "job":
+                        sent = _parsed(event.data, self._other_program())
+                        yield Job.from_json(sent), sent, event.last_id
+
+    def preview(self, url: str) -> bytes:
+        """The preview's PNG; `url` is the path the job gave."""
+        return self._send("GET", url).content
+
+    def sidecar(self, job_id: str) -> bytes:
+        """The finished clip's sidecar, byte for byte."""
+        return self._send("GET", f"/v1/videos/{job_id}/sidecar").content
+
+    def frame(self, job_id: str, number: int) -> bytes:
+        """The PNG of frame `number`, counted from 1."""
+        return self._send("GET", f"/v1/videos/{job_id}/frames/{number}").content
+
+    def _send(self, method: str, path: str, *, timeout: float = ANSWER_TIMEOUT_S, **options: Any) -> requests.Response:
+        if not path.startswith("/"):
+            raise DownloadError("The server named an address outside of itself. Update the server.")
+        try:
+            response = self._session.request(
+                method, self.url + path, timeout=(CONNECT_TIMEOUT_S, timeout), allow_redirects=False, **options
+            )
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+        if response.status_code >= 300:
+            raise self._refusal(response)
+        return response
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        try:
+            # chunk_size=None hands over each chunk as it arrives instead of filling a buffer first.
+            yield from response.iter_content(chunk_size=None)
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+
+    def _json(self, response: requests.Response) -> dict[str, Any]:
+        return _parsed(response.content, self._other_program())
+
+    def _unreachable(self, error: requests.RequestException) -> TransPixarError:
+        if _spoke_no_http(error):
+            return self._other_program()
+        if isinstance(error, requests.ReadTimeout):
+            return ServerNotRunningError(
+                f"The server at {self.url} accepts connections but does not answer. Restart it and try again."
+            )
+        return ServerNotRunningError(
+            f"No server answers at {self.url}. Start it with `python -m server`, "
+            "or correct the address in the add-on's preferences."
+        )
+
+    def _other_program(self) -> TransPixarError:
+        return NotATransPixarServerError(
+            f"Another program answers at {self.url}. Start the TransPixar server on a free port with "
+            "`python -m server --port 8421` and enter that address in the add-on's preferences."
+        )
+
+    def _refusal(self, response: requests.Response) -> TransPixarError:
+        """The error of a 3xx, 4xx or 5xx answer."""
+        try:
+            error = response.json()["error"]
+            code, message, field = str(error["code"]), str(error["message"]), error.get("field")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return ServerRefusedError(
+                f"The server at {self.url} answered with HTTP status {response.status_code}. "
+                "Look at its log, then try again.",
+            )
+        if response.status_code == 422:
+            return InvalidRequestError(message, code=code, field=field)
+        if response.status_code == 404:
+            return JobInterruptedError(
+                "The server no longer knows this clip, perhaps because it was started anew. Generate it again.",
+                code=code,
+            )
+        return ServerRefusedError(message, code=code, field=field)
+
+
+def _parsed(text: str | bytes, otherwise: TransPixarError) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise otherwise from error
+    if not isinstance(data, dict):
+        raise otherwise
+    return data
+
+
+def _spoke_no_http(error: BaseException | None) -> bool:
+    """Whether the other side answered, but not in HTTP. The cause lies deep inside of urllib3's wrapping."""
+    seen: list[Any] = [error]
+    while seen:
+        current = seen.pop()
+        if isinstance(current, http.client.HTTPException) and not isinstance(
+            current, (http.client.RemoteDisconnected, http.client.IncompleteRead)
+        ):
+            return True
+        if isinstance(current, BaseException):
+            seen.extend(current.args)
+    return False

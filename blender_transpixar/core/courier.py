@@ -1,0 +1,78 @@
+"""The courier: a child process that does everything that may wait, so that Blender never does.
+
+Commands arrive on standard input, events leave on standard output (see `protocol.py`). Threads are allowed here, since
+this is not Blender's process; each errand has one. The end of standard input, which also is Blender's end, ends it.
+"""
+
+import os
+import sys
+import threading
+from typing import BinaryIO
+
+from .client import ServerClient
+from .errand import Errand
+from .protocol import Cancel, Generate, Message, decode, encode
+
+# How long errands may take to remove their temporary folders when Blender ends.
+_FAREWELL_S = 2.0
+
+
+class Courier:
+    """Reads commands, runs errands, writes events."""
+
+    def __init__(self, commands: BinaryIO, events: BinaryIO) -> None:
+        self._commands = commands
+        self._events = events
+        self._writing = threading.Lock()
+        self._clients: dict[str, ServerClient] = {}
+        self._errands: dict[int, tuple[Errand, threading.Thread]] = {}
+
+    def run(self) -> None:
+        """Serve until standard input ends."""
+        for line in self._commands:
+            self._obey(decode(line))
+        self._say_farewell()
+
+    def emit(self, message: Message) -> None:
+        """Send one event to the add-on."""
+        line = encode(message)
+        with self._writing:
+            try:
+                self._events.write(line)
+                self._events.flush()
+            except (BrokenPipeError, ValueError):
+                # Blender is gone; standard input will end next.
+                pass
+
+    def _obey(self, message: Message) -> None:
+        if isinstance(message, Generate):
+            errand = Errand(message, self._client(message.server), self.emit)
+            thread = threading.Thread(target=errand.run, daemon=True)
+            self._errands[message.tag] = errand, thread
+            thread.start()
+        elif isinstance(message, Cancel) and message.tag in self._errands:
+            errand, _ = self._errands[message.tag]
+            # In a thread of its own, because telling the server may wait while more commands arrive.
+            threading.Thread(target=errand.cancel, daemon=True).start()
+
+    def _client(self, server: str) -> ServerClient:
+        if server not in self._clients:
+            self._clients[server] = ServerClient(server)
+        return self._clients[server]
+
+    def _say_farewell(self) -> None:
+        threads = [thread for _, thread in self._errands.values() if thread.is_alive()]
+        for errand, thread in self._errands.values():
+            if thread.is_alive():
+                threads.append(threading.Thread(target=errand.cancel, daemon=True))
+                threads[-1].start()
+        for thread in threads:
+            thread.join(_FAREWELL_S / len(threads))
+
+
+def main() -> None:
+    """Run the courier on this process's standard streams."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # A stray print must not end up between the events.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Courier(sys.stdin.buffer, events).run()

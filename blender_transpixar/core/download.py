@@ -1,0 +1,128 @@
+"""Bringing a finished clip home: whole and checked, or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from .clip import SIDECAR_SUFFIX, Clip, Sidecar, safe_name
+from .errors import DownloadError, InvalidClipError, TransPixarError, from_os_error
+from .job import Job
+
+
+class ClipSource(Protocol):
+    """Where a clip comes from: the server, as `ServerClient` offers it."""
+
+    def sidecar(self, job_id: str) -> bytes:
+        """The sidecar, byte for byte."""
+
+    def frame(self, job_id: str, number: int) -> bytes:
+        """The PNG of frame `number`, counted from 1."""
+
+
+def download_clip(
+    source: ClipSource, job: Job, destination: Path, on_frame: Callable[[int, int], None] = lambda done, of: None
+) -> Path:
+    """Fetch the clip of a succeeded job into `destination/<clip>` and return that folder.
+
+    Frames are checked against the sidecar's sha256 and written to a temporary folder that is synced and renamed, so a
+    folder under the clip's name is always complete. `on_frame(done, of)` is called after each frame and may raise to
+    stop. A clip that is already there is kept. Raises DownloadError, DiskFullError, FolderNotWritableError,
+    InvalidClipError or what `source` raises.
+    """
+    if not job.clip_name or not job.sidecar_name or not job.sidecar_name.endswith(SIDECAR_SUFFIX):
+        raise DownloadError("The server finished the clip without naming it. Update the server and try again.")
+    folder = destination / safe_name(job.clip_name)
+    sidecar_name = safe_name(job.sidecar_name)
+    if _is_complete(folder, job):
+        return folder
+    with _os_errors_as_sentences(destination):
+        sidecar_bytes = source.sidecar(job.id)
+        sidecar = _parse(sidecar_bytes)
+        temporary = _make_temporary(destination, folder.name)
+        try:
+            for number, name in enumerate(sidecar.frame_names(), start=1):
+                _write_synced(temporary / name, _checked_frame(source, job.id, number, sidecar.sha256.get(name)))
+                on_frame(number, sidecar.frame_count)
+            _write_synced(temporary / sidecar_name, sidecar_bytes)
+            return _move_into_place(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_complete(folder: Path, job: Job) -> bool:
+    try:
+        return Clip.open(folder).sidecar.job == job.id
+    except InvalidClipError:
+        return False
+
+
+def _parse(sidecar_bytes: bytes) -> Sidecar:
+    try:
+        return Sidecar.from_json(json.loads(sidecar_bytes))
+    except ValueError as error:
+        raise DownloadError("The clip's description arrived damaged. Generate the clip again.") from error
+
+
+def _checked_frame(source: ClipSource, job_id: str, number: int, sha256: str | None) -> bytes:
+    # One damaged transfer is worth another try; a second one is no accident.
+    for _ in range(2):
+        data = source.frame(job_id, number)
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    raise DownloadError(
+        f"Frame {number} of the clip does not match its checksum, so nothing was saved. "
+        "Check the server's disk, then generate the clip again."
+    )
+
+
+def _make_temporary(destination: Path, name: str) -> Path:
+    """A hidden folder beside the final one, on the same file system, so that the rename is atomic."""
+    # Not tempfile.mkdtemp: its folders are closed to everybody else, and a clip may be shared.
+    temporary = destination / f".{name}.{uuid.uuid4().hex[:8]}.part"
+    temporary.mkdir(parents=True)
+    return temporary
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move_into_place(temporary: Path, folder: Path) -> Path:
+    """Rename to `folder`, or to `folder-2` and so on where something else stands: nothing is ever overwritten."""
+    for attempt in range(1, 100):
+        target = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
+        if not target.exists():
+            temporary.rename(target)
+            _sync_folder(target.parent)
+            return target
+    raise DownloadError(f"{folder} and its numbered neighbours exist already. Choose another clip folder.")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _os_errors_as_sentences(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except TransPixarError:
+        raise
+    except OSError as error:
+        raise from_os_error(error, folder) from error

@@ -1,0 +1,73 @@
+"""A job as the server describes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from .errors import JobFailedError, NotATransPixarServerError, TransPixarError
+
+
+class JobState(StrEnum):
+    """The life of a job, in order; the last four are final."""
+
+    QUEUED = "queued"
+    LOADING = "loading"
+    RUNNING = "running"
+    DECODING = "decoding"
+    ENCODING = "encoding"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job will not change any more."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One state of a job; `sequence` grows with every change. `step` of `of` counts finished sampling steps."""
+
+    id: str
+    state: JobState
+    sequence: int
+    step: int
+    of: int
+    queue_position: int | None = None
+    preview_url: str | None = None
+    preview_step: int = 0
+    clip_name: str | None = None
+    sidecar_name: str | None = None
+    error: TransPixarError | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Job":
+        """Read the server's job object. Raises NotATransPixarServerError when it is none."""
+        try:
+            progress, preview, clip = data["progress"], data.get("preview") or {}, data.get("clip") or {}
+            error = data.get("error")
+            return cls(
+                id=str(data["id"]),
+                state=JobState(data["state"]),
+                sequence=int(data["sequence"]),
+                step=int(progress["step"]),
+                of=int(progress["of"]),
+                queue_position=data.get("queue_position"),
+                preview_url=preview.get("url"),
+                preview_step=int(preview.get("step") or 0),
+                clip_name=clip.get("name"),
+                sidecar_name=clip.get("sidecar"),
+                error=None if error is None else _job_error(error),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as reason:
+            raise NotATransPixarServerError(
+                "The server's answer could not be read. Check that the add-on and the server are of the same version."
+            ) from reason
+
+
+def _job_error(error: Mapping[str, Any]) -> JobFailedError:
+    message = error.get("message") or "The server could not make this clip. Look at its log, then try again."
+    return JobFailedError(str(message), code=str(error.get("code") or JobFailedError.code), field=error.get("field"))

@@ -1,0 +1,93 @@
+"""The sidebar of the 3D viewport: TransPixar."""
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from ..bl import previews, pump
+from ..core.generation import Generation, Outcome
+from ..operators.cancel import TRANSPIXAR_OT_cancel
+from ..operators.generate import TRANSPIXAR_OT_generate
+from ..operators.place_plane import TRANSPIXAR_OT_place_plane
+
+_PREVIEW_SCALE = 8.0
+# The average width of a letter in Blender's interface font, in pixels at a scale of 1.
+_LETTER_WIDTH_PX = 6.5
+_MARGIN_PX = 70
+
+
+class TRANSPIXAR_PT_generate(bpy.types.Panel):
+    """Prompt in, clip out."""
+
+    bl_idname = "TRANSPIXAR_PT_generate"
+    bl_label = "TransPixar"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "TransPixar"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw settings, then the button or the progress, then how it went."""
+        generation = pump.current()
+        _draw_settings(self.layout, context.scene.transpixar)
+        if generation is not None and not generation.finished:
+            _draw_progress(self.layout, generation)
+        else:
+            row = self.layout.row()
+            row.scale_y = 1.5
+            row.operator(TRANSPIXAR_OT_generate.bl_idname, icon="RENDER_ANIMATION")
+        if generation is not None:
+            _draw_preview(self.layout, generation)
+            _draw_outcome(self.layout, generation, _letters_in(context))
+        self.layout.operator(TRANSPIXAR_OT_place_plane.bl_idname, text="Place Clip...", icon="IMAGE_PLANE")
+
+
+def _draw_settings(layout: Any, settings: Any) -> None:
+    layout.prop(settings, "prompt", text="", placeholder="An effect, such as orange smoke")
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "seed")
+    size = column.column(align=True)
+    size.prop(settings, "width", text="Size X")
+    size.prop(settings, "height", text="Y")
+    column.prop(settings, "num_frames")
+    header, body = layout.panel("transpixar_more", default_closed=True)
+    header.label(text="More")
+    if body is not None:
+        body.use_property_split = True
+        body.use_property_decorate = False
+        body.prop(settings, "negative_prompt")
+        body.prop(settings, "model")
+
+
+def _draw_progress(layout: Any, generation: Generation) -> None:
+    layout.progress(factor=generation.fraction, text=generation.phase)
+    layout.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL")
+
+
+def _draw_preview(layout: Any, generation: Generation) -> None:
+    icon = previews.icon_for(generation.preview)
+    if icon:
+        layout.box().template_icon(icon_value=icon, scale=_PREVIEW_SCALE)
+
+
+def _draw_outcome(layout: Any, generation: Generation, letters: int) -> None:
+    if generation.error is not None:
+        _draw_sentence(layout.box(), generation.error.message, letters, icon="ERROR")
+    elif generation.outcome is Outcome.CLIP and generation.folder is not None:
+        layout.label(text=f"Clip saved: {generation.folder.name}", icon="CHECKMARK")
+    elif generation.outcome is Outcome.CANCELLED:
+        layout.label(text="Cancelled", icon="INFO")
+
+
+def _draw_sentence(layout: Any, sentence: str, letters: int, icon: str) -> None:
+    column = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(sentence, letters)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def _letters_in(context: bpy.types.Context) -> int:
+    """How many letters fit in one line of the sidebar."""
+    scale = context.preferences.system.ui_scale
+    return max(16, int((context.region.width / scale - _MARGIN_PX) / _LETTER_WIDTH_PX))
