@@ -1,0 +1,1 @@
+"""The HTTP API. Nothing in here, nor what it imports, imports torch."""

@@ -1,0 +1,42 @@
+"""Where the server keeps what it makes."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.media.naming import partial_name
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """The folders under the data directory: `clips/` for finished clips, `jobs/<id>/` for what goes with a job."""
+
+    root: Path
+
+    @property
+    def clips(self) -> Path:
+        """The folder of the finished clips."""
+        return self.root / "clips"
+
+    def job(self, job_id: str) -> Path:
+        """The folder of a job's temporary files."""
+        return self.root / "jobs" / job_id
+
+    def preview(self, job_id: str) -> Path:
+        """The file of a job's latest preview."""
+        return self.job(job_id) / "preview.png"
+
+    def create(self) -> None:
+        """Make the folders. Raises OSError when that is not possible."""
+        self.clips.mkdir(parents=True, exist_ok=True)
+        (self.root / "jobs").mkdir(exist_ok=True)
+
+    def remove_partial_clip(self, job_id: str) -> None:
+        """Remove what a killed worker may have left of a clip."""
+        shutil.rmtree(self.clips / partial_name(job_id), ignore_errors=True)
+
+    def remove_job(self, job_id: str) -> None:
+        """Remove a job's temporary files, if there are any."""
+        shutil.rmtree(self.job(job_id), ignore_errors=True)

@@ -1,0 +1,51 @@
+"""The request: one object that holds everything a clip depends on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CfgSchedule = Literal["constant", "dynamic"]
+TextToAlpha = Literal["strict", "reference", "open"]
+# NaN and infinity pass Python's JSON parser but are no guidance scale.
+FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class VideoRequest(BaseModel):
+    """A complete request. It is stored with the job and in the clip's sidecar and can be run again from either."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    width: int
+    height: int
+    num_frames: int
+    steps: int
+    guidance: FiniteFloat
+    cfg_schedule: CfgSchedule
+    text_to_alpha: TextToAlpha
+    model: str
+
+
+class VideoRequestInput(BaseModel):
+    """A request as a client sends it: only `prompt` is needed; null or absent means the model's default.
+
+    An absent `seed` is drawn. Types are strict: `"64"` is not a width.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    prompt: str
+    negative_prompt: str | None = None
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    num_frames: int | None = None
+    steps: int | None = None
+    guidance: FiniteFloat | None = None
+    cfg_schedule: CfgSchedule | None = None
+    text_to_alpha: TextToAlpha | None = None
+    model: str | None = None

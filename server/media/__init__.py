@@ -1,0 +1,1 @@
+"""Media: from the model's frames to files. Nothing in here imports torch."""

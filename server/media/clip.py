@@ -1,0 +1,103 @@
+"""Writes a clip's folder. One that exists under its name is complete."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from server.jobs.job import Clip
+from server.jobs.request import VideoRequest
+from server.media.naming import clip_name, frame_name, partial_name, sidecar_name
+from server.media.png import encode_png
+from server.media.sidecar import Sidecar
+
+
+def write_clip(
+    clips_folder: Path,
+    job_id: str,
+    request: VideoRequest,
+    frames: npt.NDArray[np.uint8],
+    *,
+    fps: int,
+    **origin: Any,
+) -> Clip:
+    """Write straight-alpha frames (F, H, W, 4) and their sidecar into a new folder in `clips_folder`.
+
+    `origin` holds the rest of the sidecar: `model`, `versions` and `created_at`. Raises OSError when it cannot be
+    written; nothing is left of the folder then.
+    """
+    frame_count, height, width, _ = frames.shape
+    name = clip_name(request.prompt, request.seed, job_id)
+    sidecar_file = sidecar_name(request.prompt)
+    with new_folder(clips_folder / name, clips_folder / partial_name(job_id)) as folder:
+        sha256: dict[str, str] = {}
+        for number, frame in enumerate(frames, start=1):
+            data = encode_png(frame)
+            sha256[frame_name(number)] = hashlib.sha256(data).hexdigest()
+            write_synced(folder / frame_name(number), data)
+        sidecar = Sidecar(
+            job=job_id,
+            request=request,
+            fps=fps,
+            frame_count=frame_count,
+            width=width,
+            height=height,
+            sha256=sha256,
+            **origin,
+        )
+        write_synced(folder / sidecar_file, sidecar.to_json())
+    return Clip(
+        name=name,
+        sidecar=sidecar_file,
+        frame_count=frame_count,
+        fps=fps,
+        width=width,
+        height=height,
+        folder=str(clips_folder / name),
+    )
+
+
+@contextmanager
+def new_folder(folder: Path, temporary: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `folder` when the block ends well and vanishes when it does not.
+
+    Yields `temporary`, which must be on the same disk. Raises FileExistsError when `folder` exists, and OSError.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        _sync_folder(temporary)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_folder(folder.parent)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it. Raises OSError."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open folders, and some network disks cannot sync them; their renames are ordered by themselves.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

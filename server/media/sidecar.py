@@ -1,0 +1,62 @@
+"""The sidecar: the JSON file that describes a clip and holds the request that made it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from server.jobs.request import VideoRequest
+from server.media.naming import FRAME_PATTERN
+
+
+class SidecarError(Exception):
+    """A sidecar that cannot be read; the message says why."""
+
+
+class SidecarModel(BaseModel):
+    """The model that made a clip."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    licence: str
+
+
+class Sidecar(BaseModel):
+    """What is known of a clip. Size in pixels, `fps` in frames a second, `sha256` by frame file in hex digits."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal["transpixar-clip"] = "transpixar-clip"
+    format_version: Literal[1] = 1
+    job: str
+    request: VideoRequest
+    fps: int
+    frame_count: int
+    width: int
+    height: int
+    first_frame: int = 1
+    pattern: str = FRAME_PATTERN
+    alpha_mode: Literal["straight"] = "straight"
+    colour_space: Literal["sRGB"] = "sRGB"
+    bit_depth: Literal[8] = 8
+    model: SidecarModel
+    versions: dict[str, str]
+    created_at: str
+    sha256: dict[str, str]
+
+    def to_json(self) -> bytes:
+        """The contents of the sidecar's file."""
+        return self.model_dump_json(indent=2).encode("utf-8") + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Sidecar:
+        """The sidecar in a file's contents. Raises SidecarError when it is none of this version."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "file"
+            raise SidecarError(f"This is no clip that this version can read ({where}: {first['msg']}).") from None
