@@ -22,7 +22,7 @@ def check_stop(should_stop: StopRequest | None) -> None:
 
 @contextmanager
 def cancellable(blocks: nn.ModuleList, should_stop: StopRequest | None) -> Iterator[None]:
-    """Look at `should_stop` before every transformer block while the context lasts.
+    """Look at `should_stop` now and, while the context lasts, before every transformer block.
 
     A sampling step takes many seconds at full size, a block a fraction of one.
 
@@ -33,6 +33,7 @@ def cancellable(blocks: nn.ModuleList, should_stop: StopRequest | None) -> Itera
     if should_stop is None:
         yield
         return
+    check_stop(should_stop)
 
     @torch.compiler.disable
     def look(module: nn.Module, args: tuple[Any, ...]) -> None:

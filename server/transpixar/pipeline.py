@@ -9,7 +9,7 @@ import torch
 from diffusers import CogVideoXDPMScheduler, CogVideoXPipeline
 from diffusers.pipelines.cogvideo.pipeline_output import CogVideoXPipelineOutput
 
-from .adapter import enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
+from .adapter import RGBA_ADAPTER, enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
 from .attention import TextToAlpha
 from .cancellation import StopRequest, cancellable, check_stop
 from .guidance import Guidance, check_cfg_schedule
@@ -98,7 +98,7 @@ class TransPixarPipeline(CogVideoXPipeline):
     # ---- generating ----
 
     @torch.no_grad()
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         prompt: str | list[str] | None = None,
         *,
@@ -147,20 +147,24 @@ class TransPixarPipeline(CogVideoXPipeline):
         self._current_timestep = None
         self.predicted_clean_latents = None
         names = ["latents"] if callback_on_step_end_tensor_inputs is None else callback_on_step_end_tensor_inputs
-        with cancellable(self.transformer.transformer_blocks, self.should_stop):
-            return super().__call__(
-                prompt=prompt,
-                height=height,
-                width=width,
-                num_frames=num_frames,
-                num_inference_steps=num_inference_steps,
-                guidance_scale=guidance_scale,
-                max_sequence_length=max_sequence_length or config.max_text_seq_length,
-                output_type=output_type,
-                callback_on_step_end=self._observe_steps(callback_on_step_end, names),
-                callback_on_step_end_tensor_inputs=[*names, _CLEAN_LATENTS],
-                **kwargs,
-            )
+        try:
+            with cancellable(self.transformer.transformer_blocks, self.should_stop):
+                return super().__call__(
+                    prompt=prompt,
+                    height=height,
+                    width=width,
+                    num_frames=num_frames,
+                    num_inference_steps=num_inference_steps,
+                    guidance_scale=guidance_scale,
+                    max_sequence_length=max_sequence_length or config.max_text_seq_length,
+                    output_type=output_type,
+                    callback_on_step_end=self._observe_steps(callback_on_step_end, names),
+                    callback_on_step_end_tensor_inputs=[*names, _CLEAN_LATENTS],
+                    **kwargs,
+                )
+        except BaseException:
+            self.maybe_free_model_hooks()  # what the inherited call does at its end: offload, and reset caches
+            raise
 
     def prepare_latents(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Draw noise for one half and repeat it: both halves start from the same, as in the released code.
@@ -200,6 +204,15 @@ class TransPixarPipeline(CogVideoXPipeline):
         halves = [half[:1, middle : middle + 1] for half in latents.chunk(2, dim=1)]  # (1, 1, C, H, W) each
         pixels = self.decode_latents(torch.cat(halves, dim=1).to(self.vae.dtype))  # (1, 4, 1, H', W')
         return self.video_processor.postprocess_video(pixels, output_type="np")[0, 0]
+
+    def unload_lora_weights(self) -> None:
+        """Drop every LoRA but RGBA's, without which the transformer has no alpha (`disable_rgba` drops that)."""
+        if not is_rgba_enabled(self.transformer):
+            return super().unload_lora_weights()
+        others = [name for name in self.transformer.peft_config if name != RGBA_ADAPTER]
+        if others:
+            self.transformer.delete_adapters(others)
+        return self.transformer.set_adapters(RGBA_ADAPTER)
 
     # ---- for the inherited sampling loop ----
 
