@@ -1,5 +1,6 @@
 """A network wire that can be cut: forwards TCP connections to a port until somebody pulls the plug."""
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -25,10 +26,8 @@ class Wire:
         """Break every connection that is open now; new ones are forwarded as before."""
         connections, self._open = self._open, []
         for connection in connections:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def close(self) -> None:
         """Pull the plug for good."""
@@ -47,14 +46,10 @@ class Wire:
             threading.Thread(target=self._forward, args=(far, near, True), daemon=True).start()
 
     def _forward(self, source: Any, sink: Any, counted: bool) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 self._passed += len(data) if counted else 0
                 sink.sendall(data)
-        except OSError:
-            pass
         for end in (source, sink):
-            try:
+            with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
