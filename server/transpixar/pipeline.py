@@ -6,13 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from diffusers import CogVideoXDPMScheduler, CogVideoXPipeline
+from diffusers import CogVideoXPipeline
 from diffusers.pipelines.cogvideo.pipeline_output import CogVideoXPipelineOutput
 
 from .adapter import RGBA_ADAPTER, enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
 from .attention import TextToAlpha
 from .cancellation import StopRequest, cancellable, check_stop
 from .guidance import Guidance, check_cfg_schedule
+from .scheduler import TrailingDPMScheduler
 
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any] | None]
 
@@ -52,8 +53,8 @@ class TransPixarPipeline(CogVideoXPipeline):
     ) -> Self:
         """Load a CogVideoX base model in diffusers' layout and RGBA weights for it.
 
-        The scheduler becomes the one the released weights were shown with: `CogVideoXDPMScheduler` from the base's
-        configuration, with trailing timesteps.
+        The scheduler becomes the one the released weights were shown with: CogVideoX's DPM solver from the
+        base's configuration, with trailing timesteps; see `TrailingDPMScheduler`.
 
         Args:
             pretrained_model_name_or_path: the base model.
@@ -67,7 +68,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             ValueError: the mode is unknown.
         """
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
-        pipe.scheduler = CogVideoXDPMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+        pipe.scheduler = TrailingDPMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
         if rgba_lora is not None:
             enable_rgba(pipe.transformer, rgba_lora, lora_alpha=lora_alpha, text_to_alpha=text_to_alpha)
         return pipe

@@ -191,7 +191,9 @@ def test_an_odd_number_of_frames_is_refused(transformer, weights):
 def test_a_rotary_table_of_both_halves_is_refused(transformer, weights):
     enable_rgba(transformer, weights)
     inputs = random_inputs(transformer)
-    inputs.image_rotary_emb = tuple(torch.cat([table, table]) for table in inputs.image_rotary_emb)
+    assert inputs.image_rotary_emb is not None
+    cos, sin = inputs.image_rotary_emb
+    inputs.image_rotary_emb = (torch.cat([cos, cos]), torch.cat([sin, sin]))
     with pytest.raises(ValueError, match="for the RGB half alone"):
         forward(transformer, inputs)
 

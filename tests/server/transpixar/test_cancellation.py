@@ -46,7 +46,7 @@ def test_no_block_runs_after_the_stop(pipe):
 
 
 def test_a_stop_asked_for_by_the_last_step_spares_the_decoding(pipe):
-    steps = []
+    steps: list[int] = []
     pipe.should_stop = lambda: len(steps) == CLIP["num_inference_steps"]
     decoded = []
     pipe.vae.decoder.register_forward_hook(lambda *args: decoded.append(True))
