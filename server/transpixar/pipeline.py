@@ -61,12 +61,15 @@ class TransPixarPipeline(CogVideoXPipeline):
             rgba_lora: see `enable_rgba`; None loads the base alone, to call `enable_rgba` on its transformer later.
             lora_alpha: see `enable_rgba`.
             text_to_alpha: see `enable_rgba`.
-            kwargs: as for any diffusers pipeline, for example ``torch_dtype``.
+            kwargs: as for any diffusers pipeline, for example ``dtype``, which is float32 unless given (left to themselves,
+                diffusers loads as float32 and transformers as stored, which do not go together).
 
         Raises:
             RGBAWeightsError: the RGBA weights do not fit the base.
             ValueError: the mode is unknown.
         """
+        if kwargs.keys().isdisjoint({"dtype", "torch_dtype"}):
+            kwargs["dtype"] = torch.float32
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         pipe.scheduler = TrailingDPMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
         if rgba_lora is not None:

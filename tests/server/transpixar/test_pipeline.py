@@ -56,6 +56,13 @@ def test_the_folder_is_a_base_model_of_stock_diffusers(model_folder):
     assert frames.shape == (1, 5, 32, 48, 3)
 
 
+def test_a_folder_stored_in_half_precision_runs_in_full(model_folder, tmp_path):
+    CogVideoXPipeline.from_pretrained(model_folder, dtype=torch.float16).save_pretrained(tmp_path)
+    pipe = TransPixarPipeline.from_pretrained(tmp_path, rgba_lora=model_folder / "rgba_lora.safetensors")
+    assert {module.dtype for module in (pipe.text_encoder, pipe.vae, pipe.transformer)} == {torch.float32}
+    assert generate(pipe).shape == (1, 5, 32, 48, 4)
+
+
 def test_the_tokenizer_reads_whole_words_whatever_their_case():
     tokenizer = make_tokenizer()
     tokens = tokenizer(["A Puff of ORANGE elephants"], padding="max_length", max_length=8).input_ids[0]
