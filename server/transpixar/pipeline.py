@@ -61,8 +61,8 @@ class TransPixarPipeline(CogVideoXPipeline):
             rgba_lora: see `enable_rgba`; None loads the base alone, to call `enable_rgba` on its transformer later.
             lora_alpha: see `enable_rgba`.
             text_to_alpha: see `enable_rgba`.
-            kwargs: as for any diffusers pipeline, for example ``dtype``, which is float32 unless given (left to themselves,
-                diffusers loads as float32 and transformers as stored, which do not go together).
+            kwargs: as for any diffusers pipeline, for example ``dtype``, which is float32 unless given: left to
+                themselves, diffusers loads as float32 and transformers as stored, which do not go together.
 
         Raises:
             RGBAWeightsError: the RGBA weights do not fit the base.
