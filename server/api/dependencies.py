@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from server.api.errors import ApiError
 from server.api.services import Services
 from server.jobs.job import Clip, Job
+from server.jobs.states import JobState
 
 
 def get_services(request: Request) -> Services:
@@ -33,5 +34,6 @@ async def finished_clip(job: Annotated[Job, Depends(existing_job)]) -> Clip:
     if job.clip is not None:
         return job.clip
     if job.state.is_terminal:
-        raise ApiError(409, "not_ready", f"This video has {job.state} and has no clip; generate it again.")
+        outcome = "has failed" if job.state is JobState.FAILED else f"was {job.state}"
+        raise ApiError(409, "not_ready", f"This video {outcome} and has no clip; generate it again.")
     raise ApiError(409, "not_ready", f"This video is not finished yet ({job.state}); ask again when it has succeeded.")

@@ -90,7 +90,7 @@ def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
     first = errors[0]
     kind, location = first["type"], first["loc"]
     # The body itself has the location ("body",), one of its fields ("body", name).
-    field = str(location[1]) if len(location) > 1 else None
+    field = _printable(str(location[1])) if len(location) > 1 else None
     if kind == "json_invalid":
         message = f"The request body is not valid JSON ({first['ctx']['error']}); send one JSON object."
         return ErrorBody(code="invalid_field", message=message)
@@ -105,11 +105,16 @@ def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
     return ErrorBody(code="invalid_field", message=_invalid(field, kind, first), field=field)
 
 
+def _printable(name: str) -> str:
+    """A name of the caller's making as something that can stand in an answer."""
+    return name[:60].encode("utf-8", "replace").decode("utf-8")
+
+
 def _unknown(field: str) -> str:
     known = list(VideoRequestInput.model_fields)
     near = difflib.get_close_matches(field, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}."
-    return f"A request has no field '{field[:60]}'; {hint}"
+    return f"A request has no field '{field}'; {hint}"
 
 
 def _invalid(field: str, kind: str, error: dict[str, Any]) -> str:
@@ -118,7 +123,7 @@ def _invalid(field: str, kind: str, error: dict[str, Any]) -> str:
         "float_type": "a number",
         "finite_number": "a finite number",
         "string_type": "a text",
-        "string_unicode": "a text in valid Unicode",
+        "value_error": "a text in valid Unicode",
     }.get(kind)
     if kind == "literal_error":
         wanted = error["ctx"]["expected"]

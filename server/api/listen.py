@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,7 +94,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _stop_at_end_of_input(server: uvicorn.Server) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that holds its lock would keep the interpreter from ending.
+    while os.read(0, 4096):
+        pass
     server.should_exit = True
 
 

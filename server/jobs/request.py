@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 CfgSchedule = Literal["constant", "dynamic"]
 TextToAlpha = Literal["strict", "reference", "open"]
+
+
+def _check_unicode(text: str) -> str:
+    # JSON can spell half of a surrogate pair, which no file and no tokenizer takes. The error is a ValueError.
+    text.encode("utf-8")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_unicode)]
 # NaN and infinity pass Python's JSON parser but are no guidance scale.
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -17,8 +26,8 @@ class VideoRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    prompt: str
-    negative_prompt: str
+    prompt: Text
+    negative_prompt: Text
     seed: int
     width: int
     height: int
@@ -27,7 +36,7 @@ class VideoRequest(BaseModel):
     guidance: FiniteFloat
     cfg_schedule: CfgSchedule
     text_to_alpha: TextToAlpha
-    model: str
+    model: Text
 
 
 class VideoRequestInput(BaseModel):
@@ -38,8 +47,8 @@ class VideoRequestInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    prompt: str
-    negative_prompt: str | None = None
+    prompt: Text
+    negative_prompt: Text | None = None
     seed: int | None = None
     width: int | None = None
     height: int | None = None
@@ -48,4 +57,4 @@ class VideoRequestInput(BaseModel):
     guidance: FiniteFloat | None = None
     cfg_schedule: CfgSchedule | None = None
     text_to_alpha: TextToAlpha | None = None
-    model: str | None = None
+    model: Text | None = None

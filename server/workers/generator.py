@@ -97,7 +97,7 @@ class ClipGenerator:
                 folder,
                 rgba_lora=folder / model.rgba_lora.file,
                 lora_alpha=model.rgba_lora.lora_alpha,
-                torch_dtype=torch.float32,
+                dtype=torch.float32,
             ).to(self._device)
         except (MemoryError, torch.OutOfMemoryError):
             raise

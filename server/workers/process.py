@@ -92,4 +92,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:
+        log.exception("the worker cannot go on")
+    # Without the interpreter's own end, which the inbox thread, waiting for stdin, would get in the way of.
+    os._exit(1)

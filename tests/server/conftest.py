@@ -1,0 +1,46 @@
+"""A real server on a real socket with a real, tiny model, shared by all tests that need one."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.client import Client
+from server.launch import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Here and not above: this brings torch, which most of these tests do without.
+    from tests.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def broken_model_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose description is fine and whose weights are not."""
+    folder = tmp_path_factory.mktemp("models") / "broken"
+    shutil.copytree(tiny_model_folder, folder)
+    description = folder / "transpixar.json"
+    description.write_text(description.read_text("utf-8").replace('"tiny"', '"broken"'), "utf-8")
+    (folder / "rgba_lora.safetensors").write_bytes(b"not weights")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def server(tiny_model_folder: Path, broken_model_folder: Path, data_dir: Path) -> Iterator[ServerProcess]:
+    options = ["--model-dir", str(tiny_model_folder), "--model-dir", str(broken_model_folder)]
+    with ServerProcess([*options, "--data-dir", str(data_dir)]) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Client:
+    return Client(server.url)
