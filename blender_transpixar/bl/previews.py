@@ -11,18 +11,24 @@ _collection: Any = None
 _shown: Preview | None = None
 
 
-def icon_for(preview: Preview | None) -> int:
-    """The icon of a preview for `template_icon`, 0 while there is none or its file is gone."""
+def icon_of(preview: Preview | None) -> int:
+    """The number of a preview's icon for `template_icon`; 0 while there is none, and always in background mode."""
+    picture = picture_of(preview)
+    return 0 if picture is None else int(picture.icon_id)
+
+
+def picture_of(preview: Preview | None) -> bpy.types.ImagePreview | None:
+    """A preview as Blender's ImagePreview; None while there is none or when its file is gone."""
     global _collection, _shown
     if preview is None:
-        return 0
+        return None
     if _collection is None:
         _collection = bpy.utils.previews.new()
     if preview != _shown:
         if not _load(preview):
-            return 0
+            return None
         _shown = preview
-    return int(_collection[_name_of(preview)].icon_id)
+    return _collection[_name_of(preview)]
 
 
 def clear() -> None:
@@ -45,7 +51,7 @@ def _load(preview: Preview) -> bool:
     if values.size != preview.width * preview.height * 4:
         return False
     _collection.clear()
-    icon = _collection.new(_name_of(preview))
-    icon.image_size = (preview.width, preview.height)
-    icon.image_pixels_float.foreach_set((values / 255.0).astype(np.float32))
+    picture = _collection.new(_name_of(preview))
+    picture.image_size = (preview.width, preview.height)
+    picture.image_pixels_float.foreach_set((values / 255.0).astype(np.float32))
     return True

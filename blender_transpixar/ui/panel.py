@@ -67,7 +67,7 @@ def _draw_progress(layout: Any, generation: Generation) -> None:
 
 
 def _draw_preview(layout: Any, generation: Generation) -> None:
-    icon = previews.icon_for(generation.preview)
+    icon = previews.icon_of(generation.preview)
     if icon:
         layout.box().template_icon(icon_value=icon, scale=_PREVIEW_SCALE)
 

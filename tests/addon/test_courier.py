@@ -30,7 +30,8 @@ from tests.addon.real_server import MODEL_NAME, RealServer
 from tests.addon.wire import Wire
 
 SHORT = ClipRequest("orange smoke", seed=7, steps=2, model=MODEL_NAME)
-LONG = ClipRequest("orange smoke", seed=7, steps=100, model=MODEL_NAME)
+# The most the tiny model takes: long enough to see previews and to be interrupted.
+LONG = ClipRequest("orange smoke", seed=7, width=64, height=64, num_frames=9, steps=100, model=MODEL_NAME)
 
 
 def pump_until(dispatcher: Dispatcher, reached: Callable[[], bool], patience_s: float = 60.0) -> None:

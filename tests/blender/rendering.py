@@ -1,0 +1,43 @@
+"""Small renders whose pixels can be asked."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 64
+
+
+def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8) -> None:
+    """A camera looking along +Y at a view exactly 1 m high, a transparent film, colours as they are."""
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.data.type = "ORTHO"
+    camera.data.ortho_scale = 1.0
+    camera.location = (0.0, -5.0, 0.0)
+    camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.engine = engine
+    scene.render.resolution_x = scene.render.resolution_y = SIZE
+    scene.render.film_transparent = True
+    scene.view_settings.view_transform = "Standard"
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGBA"
+    if engine == "CYCLES":
+        scene.cycles.samples = samples
+        scene.cycles.use_denoising = False
+    else:
+        scene.eevee.taa_render_samples = samples
+
+
+def render(scene: bpy.types.Scene, frame: int, path: Path) -> NDArray[np.float32]:
+    """Render one frame: (64, 64, 4) straight display-encoded values from 0 to 1, rows from the top."""
+    scene.frame_set(frame)
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path), check_existing=False)
+    pixels = np.empty(SIZE * SIZE * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    return pixels.reshape(SIZE, SIZE, 4)[::-1]
