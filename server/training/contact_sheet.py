@@ -23,7 +23,7 @@ def over(rgba: NDArray[np.float32], background: NDArray[np.float32] | float) -> 
 def write(
     path: Path, clips: Sequence[NDArray[np.float32]], labels: Sequence[str], *, scale: int = 1, columns: int = 2
 ) -> None:
-    """Write a PNG: per straight RGBA clip (F, H, W, 4) five frames over a checkerboard, then RGB and alpha of the middle one."""
+    """Write a PNG: of each straight RGBA clip (F, H, W, 4) five frames over a checkerboard, then RGB and alpha."""
     rows = []
     for clip in clips:
         frames, height, width, _ = clip.shape

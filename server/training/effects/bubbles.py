@@ -19,7 +19,9 @@ def draw(canvas: Canvas, look: Look) -> Layers:
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.17 * radius + canvas.pixel)) ** 2))
-        spot = np.exp(-((np.hypot(canvas.x - cx + radius * 0.36, canvas.y - cy - radius * 0.36) / (0.22 * radius)) ** 2))
+        spot = np.exp(
+            -((np.hypot(canvas.x - cx + radius * 0.36, canvas.y - cy - radius * 0.36) / (0.22 * radius)) ** 2)
+        )
         own = cover * np.clip(0.2 + 0.72 * rim + 0.9 * spot, 0, 1)
         light = light * (1 - cover) + cover * np.clip(0.25 * rim + spot, 0, 1)
         alpha = own + alpha * (1 - own)

@@ -1,4 +1,4 @@
-"""The canvas that effects are drawn on: normalised coordinates, time, and the few fields that several families share."""
+"""The canvas that effects are drawn on: normalised coordinates, time, and the fields that several families share."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Canvas:
         self.t = (np.arange(num_frames, dtype=np.float32) / max(num_frames - 1, 1))[:, None, None]
 
     def noise(self, x: Field, y: Field, t: Field, *, octaves: int = 2, lattice: int = 16) -> Field:
-        """Smooth noise of mean 0 and a range of about -1..1, at coordinates in lattice cells; all broadcast to one shape."""
+        """Smooth noise of mean 0, about -1..1, at coordinates in lattice cells; all broadcast to one shape."""
         x, y, t = np.broadcast_arrays(x, y, t)
         total = np.zeros(x.shape, np.float32)
         weight, norm = 1.0, 0.0

@@ -1,4 +1,4 @@
-"""Colour names that captions use, with their display-encoded sRGB values (CSS values, mended where CSS surprises an artist)."""
+"""Colour names that captions use, with their display-encoded sRGB values (mostly CSS)."""
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (230, 30, 25),

@@ -15,7 +15,7 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     radius = 0.1 + 0.85 * (1 - np.exp(-2.0 * t * look.pace)) / (1 - np.exp(-2.0))
     thickness = 0.075 + 0.1 * t
     offset = (distance - radius) / thickness
-    ring = np.exp(-np.where(offset > 0, offset * 1.6, offset * 0.8) ** 2)
+    ring = np.exp(-(np.where(offset > 0, offset * 1.6, offset * 0.8) ** 2))
     fade = np.clip(1.15 - 0.8 * t * (0.5 + 0.5 * look.pace), 0, 1)
     flash = np.exp(-4.5 * t * look.pace) * np.exp(-((distance / 0.2) ** 2))
     alpha = np.clip(ring * fade + flash, 0, 1)

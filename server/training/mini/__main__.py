@@ -5,23 +5,52 @@ from pathlib import Path
 
 import torch
 
-from server.training.mini import autoencoder, clips
+from server.training.mini import autoencoder, clips, export, text, transformer
 from server.training.mini.config import CONFIG
+
+EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
 
 
 def main() -> None:
     """Run the stages in order."""
     parser = argparse.ArgumentParser(prog="python -m server.training.mini", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for clips, latents and checkpoints")
+    parser.add_argument("--out", type=Path, default=EMBEDDED, help="model folder to write")
     parser.add_argument("--clips", type=int, default=14000, help="number of training clips")
-    parser.add_argument("--minutes", type=float, nargs=3, default=(22, 28, 28), metavar=("VAE", "RGB", "RGBA"))
+    parser.add_argument("--minutes", type=float, nargs=3, default=(30, 30, 30), metavar=("VAE", "RGB", "RGBA"))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     work: Path = arguments.work
+
+    # 1. Clips and captions
     clips.make(work, CONFIG, arguments.clips)
-    array, _ = clips.load(work)
-    autoencoder.train(work, array, CONFIG, arguments.minutes[0])
+    array, records = clips.load(work)
+
+    # 2. Autoencoder, and every clip's latents
+    vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0])
+    latents = _latents(work, vae, array)
+
+    # 3. RGB base, then RGB and alpha jointly
+    torch.manual_seed(0)
+    tokenizer, encoder = text.build(CONFIG)
+    captions = [caption for record in records for caption in record["captions"]]  # type: ignore[attr-defined]
+    tokens = text.tokenize(tokenizer, captions, CONFIG).unflatten(0, (len(records), -1))  # (N, captions, L)
+    empty = text.tokenize(tokenizer, [""], CONFIG)
+    model = transformer.Denoiser(encoder, transformer.build(CONFIG), CONFIG)
+    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1])
+    transformer.train_rgba(work, model, latents, tokens, empty, CONFIG, arguments.minutes[2])
+
+    # 4. The model folder
+    export.export(arguments.out, vae, tokenizer, model, CONFIG)
+    print(f"wrote {arguments.out}", flush=True)
+
+
+def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray) -> torch.Tensor:
+    path = work / "latents.pt"
+    if not path.exists():
+        torch.save(autoencoder.encode_all(vae, array), path)
+    return torch.load(path, weights_only=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class MiniConfig:
     size: int = 64
     num_frames: int = 9
     fps: int = 8
-    # Autoencoder: temporal 2, spatial 4. Eight channels, so that a token (patch 4 x 4) holds 128 numbers, fewer than the
+    # Autoencoder: temporal 2, spatial 4. Eight channels, so that a token (patch 4 x 4) holds 128 numbers, less than the
     # transformer's width; with more, its last layer cannot tell them apart and the clips turn out grainy.
     latent_channels: int = 8
     vae_channels: tuple[int, ...] = (16, 32, 64)

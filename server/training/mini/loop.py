@@ -14,7 +14,9 @@ class Optimizers:
     Muon needs matrices: convolution kernels (out, in, ...) are handed to it flattened to (out, in * ...).
     """
 
-    def __init__(self, matrices: Iterable[nn.Parameter], rest: Iterable[nn.Parameter], muon_lr: float, adam_lr: float) -> None:
+    def __init__(
+        self, matrices: Iterable[nn.Parameter], rest: Iterable[nn.Parameter], muon_lr: float, adam_lr: float
+    ) -> None:
         self.matrices = list(matrices)
         self.flat = [nn.Parameter(p.data.flatten(1)) for p in self.matrices]
         self.muon = torch.optim.Muon(self.flat, lr=muon_lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
@@ -47,7 +49,9 @@ class Optimizers:
         self.adam.load_state_dict(state["adam"])
 
 
-def split(parameters: Iterable[tuple[str, nn.Parameter]], keep: Callable[[str], bool] = lambda name: True) -> tuple[list, list]:
+def split(
+    parameters: Iterable[tuple[str, nn.Parameter]], keep: Callable[[str], bool] = lambda name: True
+) -> tuple[list, list]:
     """Hidden matrices and kernels for Muon; vectors, and what `keep` refuses, for Adam."""
     matrices, rest = [], []
     for name, p in parameters:
@@ -117,15 +121,21 @@ def train(
         if ema:
             ema.update()
         for key, value in parts.items():
-            figures[key] = 0.98 * figures.get(key, value) + 0.02 * value
+            figures[key] = figures.get(key, 0.0) + value / 50
         now = time.monotonic()
         elapsed, last_tick, step = elapsed + now - last_tick, now, step + 1
         if step % 50 == 0:
             line = " ".join(f"{k} {v:.4f}" for k, v in figures.items())
             print(f"{name} step {step} {elapsed / 60:.1f}/{minutes:.0f} min {line}", flush=True)
+            figures.clear()
         if now - last_save > checkpoint_minutes * 60:
             last_save = now
-            state = {"module": module.state_dict(), "optimizers": optimizers.state_dict(), "elapsed": elapsed, "step": step}
+            state = {
+                "module": module.state_dict(),
+                "optimizers": optimizers.state_dict(),
+                "elapsed": elapsed,
+                "step": step,
+            }
             if ema:
                 state["ema"] = ema.shadow
             temporary = part.with_suffix(".tmp")

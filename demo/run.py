@@ -1,0 +1,79 @@
+"""The demonstration: a prompt, a server with the embedded model, the add-on in real Blender, a rendered composite.
+
+Runs in the server's environment; `nox -s demo` calls it. Writes demo/demo.blend, demo/composite.png and demo/clips/.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PROMPT = "a puff of orange smoke"
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A server on a free port while the block runs; gives its URL."""
+    command = [sys.executable, "-m", "server", "--port", "0", "--data-dir", str(folder / "data")]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+    assert process.stdout is not None
+    try:
+        first = json.loads(process.stdout.readline() or "{}")
+        if first.get("event") != "listening":
+            sys.exit(first.get("message") or f"The server did not start:\n{(folder / 'server.log').read_text()}")
+        yield first["url"]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def build_extension(blender_python: str, folder: Path) -> Path:
+    """Build and validate the add-on's zip."""
+    command = [blender_python, str(ROOT / "tools" / "build_extension.py"), "--output-dir", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return next(folder.glob("transpixar-*.zip"))
+
+
+def main() -> None:
+    """Run the demonstration."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("prompt", nargs="?", default=PROMPT)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--blender-python", required=True, help="a Python with the bpy wheel")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="transpixar-demo-") as temporary:
+        folder = Path(temporary)
+        print(
+            f'Making a clip of "{arguments.prompt}" with the embedded model and placing it in Blender ...', flush=True
+        )
+        archive = build_extension(arguments.blender_python, folder)
+        with server(folder) as url:
+            subprocess.run(
+                [
+                    arguments.blender_python,
+                    str(HERE / "scene.py"),
+                    *("--server", url, "--extension", str(archive), "--out", str(HERE)),
+                    *("--prompt", arguments.prompt, "--seed", str(arguments.seed)),
+                ],
+                check=True,
+                # A Blender of its own: the artist's preferences and add-ons stay as they are.
+                env={**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")},
+            )
+    print(f"Done in {time.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"The demonstration stopped: {Path(failed.cmd[1]).name} ended with exit code {failed.returncode}.")

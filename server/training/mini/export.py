@@ -1,0 +1,71 @@
+"""Write `mini` as a model folder (docs/api.md), in half precision."""
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
+from transformers import PreTrainedTokenizerFast
+
+from server.training.mini.config import FAMILIES, MiniConfig
+from server.training.mini.transformer import Denoiser, scheduler
+from server.transpixar import disable_rgba, save_rgba_weights
+
+
+def export(
+    folder: Path, vae: AutoencoderKLCogVideoX, tokenizer: PreTrainedTokenizerFast, model: Denoiser, config: MiniConfig
+) -> None:
+    """Write base, RGBA weights and description; the models in memory stay as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_rgba_weights(
+        model.transformer,
+        folder / "rgba_lora.safetensors",
+        {"base": "mini", "rank": str(config.lora_rank), "text_to_alpha": "strict"},
+        dtype=torch.float16,
+    )
+    pipe = CogVideoXPipeline(
+        tokenizer=tokenizer,
+        text_encoder=copy.deepcopy(model.encoder),
+        vae=copy.deepcopy(vae),
+        transformer=disable_rgba(copy.deepcopy(model.transformer)),
+        scheduler=scheduler(),
+    )
+    pipe.to(dtype=torch.float16)
+    pipe.save_pretrained(folder)
+    (folder / "transpixar.json").write_text(json.dumps(description(config), indent=2) + "\n", "utf-8")
+
+
+def description(config: MiniConfig) -> dict[str, object]:
+    """transpixar.json."""
+    return {
+        "name": "mini",
+        "title": "mini (embedded demo model)",
+        "description": f"Small and quick, for any computer: {len(FAMILIES)} kinds of effects "
+        f"({', '.join(FAMILIES)}) in many colours. Not the quality of the full model.",
+        "licence": "GPL-3.0-or-later",
+        "rgba_lora": {"file": "rgba_lora.safetensors", "lora_alpha": config.lora_alpha},
+        "rgb": "premultiplied",
+        "max_sequence_length": config.text_length,
+        "defaults": {
+            "width": config.size,
+            "height": config.size,
+            "num_frames": config.num_frames,
+            "steps": 20,
+            "guidance": 4.0,
+            "cfg_schedule": "constant",
+            "fps": config.fps,
+        },
+        "limits": {
+            "size_multiple": 4 * config.patch_size,
+            "min_size": config.size,
+            "max_width": config.size,
+            "max_height": config.size,
+            "frames_multiple": 2,
+            "min_frames": config.num_frames,
+            "max_frames": config.num_frames,
+            "max_steps": 100,
+            "max_guidance": 20.0,
+            "max_prompt_characters": 400,
+        },
+    }
