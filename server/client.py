@@ -133,9 +133,10 @@ class Client:
         with self._session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             self._check(answer)
             event: dict[str, str] = {}
-            # One byte at a time would be slow and a large chunk late: None gives what has come.
-            for line in answer.iter_lines(chunk_size=None, decode_unicode=True):
-                name, _, value = line.partition(": ")
+            # One byte at a time would be slow and a large chunk late: None gives what has come. Bytes, because text
+            # would also be split at the line separators of Unicode, which a prompt may hold.
+            for line in answer.iter_lines(chunk_size=None):  # type: ignore[call-overload]
+                name, _, value = line.decode("utf-8").partition(": ")
                 if name:
                     event[name] = value
                 elif not line and "data" in event:

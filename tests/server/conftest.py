@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,13 @@ def server(tiny_model_folder: Path, broken_model_folder: Path, data_dir: Path) -
         yield running
 
 
-@pytest.fixture
+class TinyClient(Client):
+    """A client that asks for the tiny model, whatever the built-in ones are."""
+
+    def create(self, prompt: str, **fields: Any) -> dict[str, Any]:
+        return super().create(prompt, **{"model": "tiny", **fields})
+
+
+@pytest.fixture(scope="session")
 def client(server: ServerProcess) -> Client:
-    return Client(server.url)
+    return TinyClient(server.url)

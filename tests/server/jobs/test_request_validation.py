@@ -102,7 +102,7 @@ def test_whatever_the_message_says_to_use_is_accepted(field: str, value: int) ->
 
 
 def test_a_folder_without_a_description_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelFolderError, match="has no transpixar.json"):
+    with pytest.raises(ModelFolderError, match=r"has no transpixar\.json"):
         ModelRegistry([tmp_path])
 
 
