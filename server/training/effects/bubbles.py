@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from server.training.effects.canvas import Canvas, Layers, smoothstep
+from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
     """A handful of bubbles; the nearer ones cover the others."""
     rng, t = canvas.rng, canvas.t
-    alpha = np.zeros(canvas.shape, np.float32)
-    light = np.zeros(canvas.shape, np.float32)
+    alpha: Field = np.zeros(canvas.shape, np.float32)
+    light: Field = np.zeros(canvas.shape, np.float32)
     soft = 1.4 * canvas.pixel
     for _ in range(int(8 * look.count)):
         radius = rng.uniform(0.13, 0.26) * (0.5 + 0.5 * look.scale)

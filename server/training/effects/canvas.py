@@ -1,12 +1,13 @@
 """The canvas that effects are drawn on: normalised coordinates, time, and the fields that several families share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

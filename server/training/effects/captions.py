@@ -34,10 +34,10 @@ MOTIONS: dict[str, tuple[str, ...]] = {
     "swirl": ("swirling", "spinning", "rotating"),
     "confetti": ("falling", "raining down"),
 }
-SIZE_WORDS = {"small": ("small", "tiny", "little"), "large": ("large", "big", "huge")}
-SPEED_WORDS = {"slow": ("slow", "slowly"), "fast": ("fast", "quickly")}
-AMOUNT_WORDS = {"few": ("a few", "sparse"), "many": ("many", "lots of", "dense")}
-PLACE_WORDS = {"left": ("on the left",), "right": ("on the right",)}
+SIZE_WORDS: dict[str, tuple[str, ...]] = {"small": ("small", "tiny", "little"), "large": ("large", "big", "huge")}
+SPEED_WORDS: dict[str, tuple[str, ...]] = {"slow": ("slow", "slowly"), "fast": ("fast", "quickly")}
+AMOUNT_WORDS: dict[str, tuple[str, ...]] = {"few": ("a few", "sparse"), "many": ("many", "lots of", "dense")}
+PLACE_WORDS: dict[str, tuple[str, ...]] = {"left": ("on the left",), "right": ("on the right",)}
 LEADS = ("", "", "", "a ", "a video of ", "effect of ", "vfx of ")
 TAILS = ("", "", "", "", ", isolated background", " on transparent background", " vfx", " effect", " with alpha")
 PARTICLES = frozenset({"sparks", "bubbles", "snow", "rain", "confetti"})
@@ -73,7 +73,15 @@ def caption(look: Look, rng: np.random.Generator) -> str:
 
 def words() -> set[str]:
     """Every word that a caption can hold."""
-    tables = [NOUNS, MOTIONS, SIZE_WORDS, SPEED_WORDS, AMOUNT_WORDS, PLACE_WORDS, SYNONYMS]
+    tables: list[dict[str, tuple[str, ...]]] = [
+        NOUNS,
+        MOTIONS,
+        SIZE_WORDS,
+        SPEED_WORDS,
+        AMOUNT_WORDS,
+        PLACE_WORDS,
+        SYNONYMS,
+    ]
     phrases = [phrase for table in tables for group in table.values() for phrase in group]
     phrases += [*LEADS, *TAILS, *SYNONYMS, "in puff of smoke"]
     return {word for phrase in phrases for word in phrase.replace(",", " , ").lower().split()}

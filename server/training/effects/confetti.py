@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from server.training.effects.canvas import Canvas, Layers, smoothstep
+from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
 from server.training.effects.particles import falling
 
@@ -12,8 +12,8 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     rng, t = canvas.rng, canvas.t
     count = int(15 * look.count)
     px, py = falling(canvas, count, rng.uniform(0.7, 1.3, count) * look.pace, rng.uniform(-0.2, 0.2), 0.06)
-    alpha = np.zeros(canvas.shape, np.float32)
-    shade = np.ones(canvas.shape, np.float32)
+    alpha: Field = np.zeros(canvas.shape, np.float32)
+    shade: Field = np.ones(canvas.shape, np.float32)
     soft = 1.2 * canvas.pixel
     for i in range(count):
         length, width = rng.uniform(0.1, 0.16, 2) * (0.5 + 0.5 * look.scale)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from server.training.effects.canvas import Field
 from server.training.effects.palette import COLOURS
 
 SIZES = {"small": 0.66, "": 1.0, "large": 1.35}
@@ -25,17 +25,17 @@ class Look:
     amount: str = ""
 
     @property
-    def rgb(self) -> NDArray[np.float32]:
+    def rgb(self) -> Field:
         """Display-encoded colour, (3,) in 0..1."""
         return np.asarray(COLOURS[self.colour], np.float32) / 255
 
     @property
-    def dark(self) -> NDArray[np.float32]:
+    def dark(self) -> Field:
         """The colour in shade."""
         return self.rgb * 0.45
 
     @property
-    def light(self) -> NDArray[np.float32]:
+    def light(self) -> Field:
         """The colour where it glows."""
         return 0.45 * self.rgb + 0.55
 

@@ -34,7 +34,7 @@ def main() -> None:
     # 3. RGB base, then RGB and alpha jointly
     torch.manual_seed(0)
     tokenizer, encoder = text.build(CONFIG)
-    captions = [caption for record in records for caption in record["captions"]]  # type: ignore[attr-defined]
+    captions = [caption for record in records for caption in record["captions"]]
     tokens = text.tokenize(tokenizer, captions, CONFIG).unflatten(0, (len(records), -1))  # (N, captions, L)
     empty = text.tokenize(tokenizer, [""], CONFIG)
     model = transformer.Denoiser(encoder, transformer.build(CONFIG), CONFIG)

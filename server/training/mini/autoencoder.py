@@ -1,7 +1,8 @@
 """The autoencoder of `mini`: diffusers' AutoencoderKLCogVideoX, taught to forgive latent errors.
 
 It compresses time by 2 and space by 4. Two departures from the usual recipe, both against grain in what a small
-diffusion model samples: the decoder sees latents with Gaussian noise on them, and the latents' channel means are held at zero.
+diffusion model samples: the decoder sees latents with Gaussian noise on them, and the latents' channel means are held
+at zero.
 """
 
 from pathlib import Path

@@ -6,6 +6,7 @@ Colour is stored premultiplied on black in display-encoded values, as footage of
 import json
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,12 @@ def premultiply(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([clip[..., :3] * clip[..., 3:], clip[..., 3:]], axis=-1)
 
 
-def _one(task: tuple[int, int, MiniConfig]) -> tuple[NDArray[np.uint8], dict[str, object]]:
+def _one(task: tuple[int, int, MiniConfig]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     seed, index, config = task
     rng = np.random.default_rng([seed, index])
     look = random_look(rng, list(FAMILIES))
     clip = premultiply(render(look, rng, config.num_frames, config.size, config.size))
-    record = {
+    record: dict[str, Any] = {
         "family": look.family,
         "colour": look.colour,
         "captions": [caption(look, rng) for _ in range(CAPTIONS_PER_CLIP)],
@@ -54,6 +55,6 @@ def make(folder: Path, config: MiniConfig, count: int, *, seed: int = 1, process
     (folder / "clips.json").write_text(json.dumps(records))
 
 
-def load(folder: Path) -> tuple[NDArray[np.uint8], list[dict[str, object]]]:
+def load(folder: Path) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
     """The array (memory-mapped) and one record per clip: family, colour, captions."""
     return np.load(folder / "clips.npy", mmap_mode="r"), json.loads((folder / "clips.json").read_text())

@@ -51,9 +51,10 @@ class Optimizers:
 
 def split(
     parameters: Iterable[tuple[str, nn.Parameter]], keep: Callable[[str], bool] = lambda name: True
-) -> tuple[list, list]:
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Hidden matrices and kernels for Muon; vectors, and what `keep` refuses, for Adam."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, p in parameters:
         if p.requires_grad:
             (matrices if p.ndim >= 2 and keep(name) else rest).append(p)
@@ -116,7 +117,7 @@ def train(
     figures: dict[str, float] = {}
     while elapsed < minutes * 60:
         loss, parts = loss_fn(generator)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizers.step(elapsed / (minutes * 60))
         if ema:
             ema.update()
