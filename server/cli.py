@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic_settings import CliApp, SettingsError
 from tqdm import tqdm
 
 from server import __version__
-from server.client import Client, ClientError
+from server.client import Client, ClientError, JobFailed
 from server.launch import ServerNotStarted, ServerProcess
 
 USAGE = """usage: python -m server [serve] [options]
@@ -146,7 +147,7 @@ def _generate(client: Client, options: argparse.Namespace) -> Path:
         raise
     if job["state"] != "succeeded":
         error = job["error"] or {"code": job["state"], "message": f"The clip was {job['state']}."}
-        raise ClientError(error["code"], error["message"])
+        raise JobFailed(error["code"], error["message"])
     options.out.mkdir(parents=True, exist_ok=True)
     return client.download(job, options.out)
 
@@ -163,15 +164,29 @@ def _show_progress(client: Client, job: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _own_server(model_dirs: list[str]) -> Any:
+def _own_server(model_dirs: list[str]) -> Iterator[str]:
     """The URL of a server for one clip; what it keeps goes when it goes. Raises ServerNotStarted."""
-    with tempfile.TemporaryDirectory(prefix="transpixar-") as data_dir, tempfile.TemporaryFile() as log:
-        model_options = [option for folder in model_dirs for option in ("--model-dir", folder)]
-        try:
-            with ServerProcess(["--data-dir", data_dir, *model_options], log=log.fileno()) as server:
-                yield server.url
-        except (ClientError, ServerNotStarted):
-            # Its log is of use only now.
-            log.seek(0)
-            sys.stderr.write(log.read().decode("utf-8", "replace"))
-            raise
+    options = [option for folder in model_dirs for option in ("--model-dir", folder)]
+    with (
+        tempfile.TemporaryDirectory(prefix="transpixar-") as data_dir,
+        _log_file() as log,
+        ServerProcess(["--data-dir", data_dir, *options], log=log) as server,
+    ):
+        yield server.url
+
+
+@contextlib.contextmanager
+def _log_file() -> Iterator[int]:
+    """A file descriptor for a server's log. The file stays, and is named, only when there is a reason to read it."""
+    descriptor, name = tempfile.mkstemp(prefix="transpixar-", suffix=".log")
+    keep = False
+    try:
+        yield descriptor
+    except (JobFailed, ServerNotStarted):
+        keep = True
+        print(f"The server's log is {name}", file=sys.stderr)
+        raise
+    finally:
+        os.close(descriptor)
+        if not keep:
+            Path(name).unlink(missing_ok=True)

@@ -21,6 +21,8 @@ TERMINAL_STATES = {"succeeded", "failed", "cancelled", "interrupted"}
 # Seconds to connect, and without a byte: the server sends a ping every 15 s.
 _TIMEOUT = (3, 40)
 _RECONNECTS = 5
+# The chunk size with which requests hands over what has come: any number would wait for so many bytes.
+_AS_IT_COMES: Any = None
 
 
 class ClientError(Exception):
@@ -32,9 +34,16 @@ class ClientError(Exception):
         self.field = field
 
 
+class JobFailed(ClientError):
+    """A job that has ended without a clip."""
+
+
 class Client:
-    """Talks to the server at `url`. Every method raises ClientError: with the server's own code when it refuses
-    something, with `server_unreachable` when it does not answer."""
+    """Talks to the server at `url`.
+
+    Every method raises ClientError: with the server's own code when it refuses something, with `server_unreachable`
+    when it does not answer.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -133,9 +142,8 @@ class Client:
         with self._session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             self._check(answer)
             event: dict[str, str] = {}
-            # One byte at a time would be slow and a large chunk late: None gives what has come. Bytes, because text
-            # would also be split at the line separators of Unicode, which a prompt may hold.
-            for line in answer.iter_lines(chunk_size=None):  # type: ignore[call-overload]
+            # Bytes, because text would also be split at Unicode's line separators, which a prompt may hold.
+            for line in answer.iter_lines(chunk_size=_AS_IT_COMES):
                 name, _, value = line.decode("utf-8").partition(": ")
                 if name:
                     event[name] = value

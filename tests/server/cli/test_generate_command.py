@@ -69,6 +69,18 @@ def test_bad_input_is_told_in_a_sentence(server: ServerProcess, tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failed_job_names_the_log_of_the_server_that_was_started(broken_model_folder: Path, tmp_path: Path) -> None:
+    model = ["--model", "broken", "--model-dir", str(broken_model_folder)]
+    done = run("generate", "fire", "--out", str(tmp_path), *model)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The model 'broken' cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    log = Path(done.stderr.partition("log is ")[2].splitlines()[0])
+    assert "Traceback" in log.read_text("utf-8")
+    log.unlink()
+
+
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = run("generate", "fire", "--out", str(tmp_path), "--server", "http://127.0.0.1:9")
 

@@ -211,7 +211,7 @@ def test_stopping_interrupts_the_running_job_and_leaves_the_queue() -> None:
         running, queued = stage.submit(), stage.submit()
         await stage.until(running, JobState.LOADING)
         await stage.scheduler.stop()
-        assert stage.store.get(running.id).state is JobState.INTERRUPTED
-        assert stage.store.get(queued.id).state is JobState.QUEUED
+        assert [job.state for job in stage.store.newest_first()] == [JobState.QUEUED, JobState.INTERRUPTED]
+        assert [job.id for job in stage.store.queued()] == [queued.id]
 
     play(scene)

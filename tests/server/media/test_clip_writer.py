@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ REQUEST = VideoRequest(
     text_to_alpha="strict",
     model="tiny",
 )
-ORIGIN = {
+ORIGIN: dict[str, Any] = {
     "model": SidecarModel(name="tiny", title="Tiny", licence="GPL-3.0-or-later"),
     "versions": {"transpixar": "0.1.0"},
     "created_at": "2026-01-31T12:00:00.000Z",

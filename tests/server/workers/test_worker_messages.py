@@ -22,8 +22,9 @@ def test_any_text_survives_and_stays_on_one_line(job: str, message: str) -> None
 
 @given(TEXT, st.integers(0, 100), st.sampled_from(["loading", "running", "decoding", "encoding"]))
 def test_reports_and_commands_survive(job: str, step: int, phase: str) -> None:
-    for report in (Step(job=job, step=step, of=100), Phase(job=job, phase=phase)):
-        assert read_report(report.to_line()) == report
+    step_report, phase_report = Step(job=job, step=step, of=100), Phase.model_validate({"job": job, "phase": phase})
+    assert read_report(step_report.to_line()) == step_report
+    assert read_report(phase_report.to_line()) == phase_report
     assert read_command(Cancel(job=job).to_line()) == Cancel(job=job)
 
 
