@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import StringProperty
 
+from .bl import compat
 from .core.address import DEFAULT_ADDRESS, is_loopback, normalise
 from .core.errors import OnlineAccessError
 
@@ -14,14 +15,12 @@ _SERVER_ADDRESS = StringProperty(
     description="Where the TransPixar server listens",
     default=DEFAULT_ADDRESS,
 )
-# PATH_SUPPORTS_BLEND_RELATIVE exists since 4.5; without it, newer versions warn about a leading "//".
-_RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 _CLIP_FOLDER = StringProperty(
     name="Clip Folder",
     description="Where finished clips are kept. Empty: in a folder 'transpixar' beside the saved .blend file, "
     "or in the extension's own folder while the file has not been saved",
     subtype="DIR_PATH",
-    options=_RELATIVE,
+    options=compat.BLEND_RELATIVE_PATH,
 )
 
 

@@ -4,6 +4,9 @@ from typing import Any
 
 import bpy
 
+# Options of a path property that may begin with "//"; versions that know the option warn where it is missing.
+BLEND_RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
 
 def enable_nodes(material: bpy.types.Material) -> None:
     """Give a new material its node tree; 5.0 and newer always have one and warn when asked."""

@@ -1,5 +1,6 @@
 """Bringing a finished clip home: whole and checked, or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -53,6 +54,15 @@ def download_clip(
             return _move_into_place(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_destination(destination: Path) -> None:
+    """Find out before a clip is made whether it could be kept; creates nothing. Raises FolderNotWritableError."""
+    existing = next(path for path in (destination, *destination.parents) if path.exists())
+    if not existing.is_dir():
+        raise from_os_error(NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder"), destination)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise from_os_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), destination)
 
 
 def _is_complete(folder: Path, job: Job) -> bool:

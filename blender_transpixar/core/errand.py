@@ -8,7 +8,7 @@ from typing import Any
 
 from .backoff import Backoff
 from .client import ServerClient
-from .download import download_clip
+from .download import check_destination, download_clip
 from .errors import (
     DisconnectedError,
     JobFailedError,
@@ -82,6 +82,7 @@ class Errand:
             raise
 
     def _make_clip(self) -> Path:
+        check_destination(Path(self._command.destination))
         self._client.check()
         self._stop_if_cancelled()
         self._job, self._job_as_sent = self._client.create(ClipRequest.from_json(self._command.request))

@@ -83,9 +83,10 @@ class _Target:
     """Where the plane will stand: decided when Generate is pressed, whatever the artist does until then."""
 
     def __init__(self, context: bpy.types.Context) -> None:
+        x, y, z = context.scene.cursor.location
         self._scene_uid = context.scene.session_uid
         self._placement = Placement(
-            location=tuple(context.scene.cursor.location),
+            location=(x, y, z),
             height=PLANE_HEIGHT_M,
             frame_start=context.scene.frame_current,
         )

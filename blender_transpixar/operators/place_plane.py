@@ -60,6 +60,15 @@ class TRANSPIXAR_OT_place_plane(bpy.types.Operator, ImportHelper):
             return False
         return True
 
+    def draw(self, context: bpy.types.Context) -> None:
+        """In the file browser only the height; place and time are known once the plane stands, in the redo panel."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "height")
+        if context.space_data is None or context.space_data.type != "FILE_BROWSER":
+            layout.prop(self, "frame_start")
+            layout.prop(self, "location")
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Place the clip, select the plane and make it active."""
         # Set, not only read, so that the redo panel shows the values that were used.
@@ -67,7 +76,8 @@ class TRANSPIXAR_OT_place_plane(bpy.types.Operator, ImportHelper):
             self.frame_start = context.scene.frame_current
         if not self.properties.is_property_set("location"):
             self.location = context.scene.cursor.location
-        placement = Placement(tuple(self.location), self.height, self.frame_start)
+        x, y, z = self.location
+        placement = Placement((x, y, z), self.height, self.frame_start)
         try:
             clip = Clip.open(Path(bpy.path.abspath(self.filepath)).absolute())
             plane = place_plane(clip, context.scene, context.collection, placement)

@@ -36,7 +36,7 @@ class RealServer:
 
     def start(self) -> "RealServer":
         """Start and wait until it listens."""
-        command = [server_python(), "-m", "server", "--port", str(self.port), *self._options]
+        command = [str(server_python()), "-m", "server", "--port", str(self.port), *self._options]
         self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(
             command, cwd=REPOSITORY, env=_environment(), stdout=subprocess.PIPE, stderr=self._log

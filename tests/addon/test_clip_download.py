@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from blender_transpixar.core.clip import Clip
-from blender_transpixar.core.download import download_clip
+from blender_transpixar.core.download import check_destination, download_clip
 from blender_transpixar.core.errors import DiskFullError, DownloadError, FolderNotWritableError, InvalidClipError
 from blender_transpixar.core.job import Job, JobState
 from tests.addon.made_clips import JOB, NAME, frames_of, sidecar_for
@@ -87,6 +87,13 @@ def test_a_destination_that_cannot_be_written_says_so(tmp_path: Path):
     (tmp_path / "clips").write_text("a file, not a folder")
     with pytest.raises(FolderNotWritableError, match="Choose a clip folder you can write to"):
         download_clip(Source(), DONE, tmp_path / "clips")
+    with pytest.raises(FolderNotWritableError, match="is not a folder"):
+        check_destination(tmp_path / "clips/deeper")
+
+
+def test_checking_a_destination_creates_nothing(tmp_path: Path):
+    check_destination(tmp_path / "clips/deeper")
+    assert left_behind(tmp_path) == []
 
 
 def test_stopping_in_the_middle_leaves_nothing(tmp_path: Path):

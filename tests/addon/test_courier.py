@@ -18,6 +18,7 @@ from blender_transpixar.core.clip import Clip
 from blender_transpixar.core.dispatcher import Dispatcher
 from blender_transpixar.core.errors import (
     CourierStoppedError,
+    FolderNotWritableError,
     JobInterruptedError,
     NotATransPixarServerError,
     ServerNotRunningError,
@@ -140,6 +141,16 @@ def test_the_servers_own_sentence_is_passed_on(dispatcher: Dispatcher, server: R
     assert generation.error is not None
     assert (generation.error.code, generation.error.field) == ("size_not_multiple", "width")
     assert "65" in generation.error.message
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_clip_is_made(
+    dispatcher: Dispatcher, server: RealServer, tmp_path: Path
+):
+    (tmp_path / "clips").write_text("a file, not a folder")
+    generation = dispatcher.start(LONG, server.url, tmp_path / "clips", tmp_path / "previews")
+    dispatcher.wait(generation)
+    assert isinstance(generation.error, FolderNotWritableError)
+    assert generation.job is None
 
 
 def test_no_server(dispatcher: Dispatcher, tmp_path: Path):
