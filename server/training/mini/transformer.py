@@ -67,7 +67,7 @@ class Denoiser(nn.Module):
         self.encoder = encoder
         self.transformer = transformer
         self.rotary = rotary(config)
-        self.alphas = scheduler().alphas_cumprod
+        self.alphas = scheduler().alphas_cumprod.float()
 
     def loss(self, clean: Tensor, tokens: Tensor, generator: torch.Generator) -> Tensor:
         """Squared error of v, per token half: clean (B, F or 2F, C, H, W), tokens (B, L) -> (B, same, ...)."""
