@@ -31,7 +31,7 @@ ReportTo = Callable[[Report], None]
 ShouldStop = Callable[[], bool]
 
 # Previews take at most this share of the sampling time, and come at most this often.
-_PREVIEW_SHARE = 0.1
+_PREVIEW_SHARE = 0.15
 _PREVIEW_SECONDS = 0.5
 
 
