@@ -52,6 +52,9 @@ def _draw_settings(layout: Any, settings: Any) -> None:
     size.prop(settings, "width", text="Size X")
     size.prop(settings, "height", text="Y")
     column.prop(settings, "num_frames")
+    hint = layout.row()
+    hint.active = False
+    hint.label(text="Seed -1: a new one. 0: the model's own")
     header, body = layout.panel("transpixar_more", default_closed=True)
     header.label(text="More")
     if body is not None:
