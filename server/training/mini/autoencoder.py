@@ -125,7 +125,7 @@ def encode_all(vae: AutoencoderKLCogVideoX, clips: NDArray[np.uint8], batch: int
     """Latents of every clip, half precision: (N, 2, C, F', H', W'); index 0 is RGB, 1 alpha as grey."""
     parts = []
     for start in range(0, len(clips), batch):
-        part = torch.from_numpy(np.asarray(clips[start : start + batch])).float() / 127.5 - 1
+        part = torch.from_numpy(np.array(clips[start : start + batch])).float() / 127.5 - 1
         alpha = part[..., 3:].expand(*part.shape[:-1], 3)
         video = torch.cat([part[..., :3], alpha]).permute(0, 4, 1, 2, 3)  # (2B, 3, F, H, W)
         with torch.autocast("cpu", torch.bfloat16):

@@ -1,0 +1,91 @@
+"""The recipe of `mini`, run for seconds: it resumes, and what it writes is a model folder that generates."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from server.models import ModelDescription
+from server.training.mini import autoencoder, clips, export, loop, transformer
+from server.training.mini.config import CONFIG
+from server.transpixar import TransPixarPipeline
+from tests.tiny_model import make_text_encoder, make_tokenizer
+
+SMALL = dataclasses.replace(
+    CONFIG, size=32, num_frames=5, vae_channels=(8, 8, 8), latent_channels=4, heads=1, layers=1, lora_rank=4,
+    lora_alpha=4.0, text_width=32, text_length=12,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made_clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    clips.make(folder, SMALL, 6, processes=1)
+    return clips.load(folder)
+
+
+def test_clips_are_colour_on_black_with_captions(made_clips):
+    array, records = made_clips
+    assert array.shape == (6, 5, 32, 32, 4)
+    assert (array[..., :3] <= array[..., 3:].astype(int) + 1).all(), "premultiplied colour never exceeds alpha"
+    assert all(len(record["captions"]) == clips.CAPTIONS_PER_CLIP for record in records)
+
+
+def test_normalising_the_latents_changes_their_scale_and_not_the_pictures(made_clips):
+    torch.manual_seed(0)
+    vae = autoencoder.build(SMALL).eval()
+    video = autoencoder.sample_batch(made_clips[0], 2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = vae.decode(vae.encode(video).latent_dist.mean).sample
+        autoencoder.normalise(vae, made_clips[0], SMALL)
+        latents = vae.encode(video).latent_dist.mean
+        after = vae.decode(latents).sample
+    assert torch.allclose(before, after, atol=1e-4)
+    assert 0.3 < latents.std() < 3
+
+
+def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
+    torch.manual_seed(0)
+    array, records = made_clips
+    vae = autoencoder.train(tmp_path, array, SMALL, minutes=0.02, batch=2)
+    latents = autoencoder.encode_all(vae, array)
+    assert latents.shape == (6, 2, 4, 3, 8, 8)
+    model = transformer.Denoiser(make_text_encoder(), transformer.build(SMALL), SMALL)
+    tokens = torch.randint(0, 10, (len(records), 2, SMALL.text_length))
+    empty = torch.zeros(1, SMALL.text_length, dtype=torch.long)
+    transformer.train_rgb(tmp_path, model, latents, tokens, empty, minutes=0.02, batch=2)
+    transformer.train_rgba(tmp_path, model, latents, tokens, empty, SMALL, minutes=0.02, batch=2)
+
+    export.export(tmp_path / "model", vae, make_tokenizer(), model, SMALL)
+    description = ModelDescription.read(tmp_path / "model")
+    pipe = TransPixarPipeline.from_pretrained(
+        tmp_path / "model",
+        rgba_lora=tmp_path / "model" / description.rgba_lora.file,
+        lora_alpha=description.rgba_lora.lora_alpha,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    frames = pipe("orange fire", height=32, width=32, num_frames=5, num_inference_steps=2).frames
+    assert frames.shape == (1, 5, 32, 32, 4) and np.isfinite(frames).all()
+
+
+def test_a_stage_that_was_stopped_goes_on_where_it_was(tmp_path):
+    def stage(minutes, seen):
+        torch.manual_seed(0)
+        module = torch.nn.Linear(4, 4)
+        optimizers = loop.Optimizers([module.weight], [module.bias], 1e-3, 1e-3)
+
+        def loss_fn(generator):
+            seen.append(module.weight.detach().clone())
+            return module(torch.randn(8, 4, generator=generator)).square().mean(), {}
+
+        loop.train("stage", tmp_path, module, optimizers, loss_fn, minutes, checkpoint_minutes=0)
+        return module
+
+    first: list[torch.Tensor] = []
+    stage(0.005, first)
+    (tmp_path / "stage.done.pt").unlink()  # as if it had been killed after its last checkpoint
+    second: list[torch.Tensor] = []
+    stage(0.01, second)
+    assert not torch.equal(second[0], first[0]), "it did not start over"
+    assert torch.load(tmp_path / "stage.pt", weights_only=True)["step"] == len(first) + len(second)
