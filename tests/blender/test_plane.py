@@ -1,3 +1,4 @@
+from ctypes.util import find_library
 from pathlib import Path
 
 import bpy
@@ -36,6 +37,16 @@ def test_the_effect_is_opaque_and_what_is_around_it_is_not_there(scene: bpy.type
     pixels = render(scene, START, tmp_path / "out.png")
     np.testing.assert_allclose(pixels[MIDDLE], [20 / 255, 128 / 255, 40 / 255, 1.0], atol=3 / 255)
     assert pixels[CORNER][3] == 0.0
+
+
+@pytest.mark.skipif(find_library("EGL") is None, reason="EEVEE needs EGL, which this machine does not have")
+def test_eevee_shows_the_same(scene: bpy.types.Scene, tmp_path: Path):
+    set_up(scene, "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT", samples=1)
+    place(write_clip(tmp_path, width=32, height=32))
+    pixels = render(scene, START + 3, tmp_path / "out.png")
+    np.testing.assert_allclose(pixels[MIDDLE], [40 / 255, 128 / 255, 40 / 255, 1.0], atol=3 / 255)
+    assert pixels[CORNER][3] == 0.0
+    assert render(scene, START - 1, tmp_path / "out.png")[..., 3].max() == 0.0
 
 
 def test_over_a_background_there_is_no_box(scene: bpy.types.Scene, tmp_path: Path):
