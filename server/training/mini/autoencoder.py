@@ -20,7 +20,7 @@ from server.training.mini.config import MiniConfig
 
 
 def build(config: MiniConfig) -> AutoencoderKLCogVideoX:
-    """A fresh autoencoder whose initial decoder is close to the identity on its features."""
+    """A fresh autoencoder whose first pictures are small and blurred, but in colour."""
     blocks = len(config.vae_channels)
     vae = AutoencoderKLCogVideoX(
         down_block_types=("CogVideoXDownBlock3D",) * blocks,
@@ -43,9 +43,45 @@ def build(config: MiniConfig) -> AutoencoderKLCogVideoX:
         if isinstance(module, CogVideoXResnetBlock3D):
             nn.init.zeros_(module.conv2.conv.weight)
             nn.init.zeros_(module.conv2.conv.bias)
-    with torch.no_grad():
-        vae.encoder.conv_out.conv.bias[config.latent_channels :] = -5.0
+    _pass_colour_through(vae, config)
     return vae
+
+
+@torch.no_grad()
+def _pass_colour_through(vae: AutoencoderKLCogVideoX, config: MiniConfig) -> None:
+    """Start as a plain enlargement of the 4 x 4 average, in opponent colours, in the first three latent channels.
+
+    From a random start hue never reaches the latents: the encoder will not write it before the decoder reads it.
+    Each opponent channel travels as a pair +c, -c, because SiLU(c) - SiLU(-c) = c.
+    """
+    encoder, decoder = vae.encoder, vae.decoder
+    opponents = torch.tensor(
+        [[1 / 3, 1 / 3, 1 / 3], [1.0, -1.0, 0.0], [-0.5, -0.5, 1.0]]
+    )  # luma, red-green, blue-yellow
+    pairs = torch.stack([opponents, -opponents], dim=1).flatten(0, 1)  # (3, 2, 3) -> (6, 3)
+    centre = (slice(None), slice(None), -1, 1, 1)  # causal in time: the last tap is the present frame
+
+    def clear(conv: nn.Module, rows: int) -> Tensor:
+        conv.weight[:rows] = 0
+        conv.bias[:rows] = 0
+        return conv.weight[:rows]
+
+    clear(encoder.conv_in.conv, 6)[centre] = pairs
+    for block in (*encoder.down_blocks, *decoder.up_blocks):
+        for resnet in block.resnets:
+            if isinstance(shortcut := getattr(resnet, "conv_shortcut", None), nn.Conv3d):
+                clear(shortcut, 6)[:, :6, 0, 0, 0] = torch.eye(6)
+        for downsample in getattr(block, "downsamplers", None) or ():
+            clear(downsample.conv, 6)[:, :6, :2, :2] = torch.eye(6)[:, :, None, None] / 4
+        for upsample in getattr(block, "upsamplers", None) or ():
+            clear(upsample.conv, 6)[:, :6, 1, 1] = torch.eye(6)
+    join = torch.eye(3).repeat_interleave(2, dim=1) * torch.tensor([1.0, -1.0] * 3)  # (3, 6): the pairs' differences
+    out = clear(encoder.conv_out.conv, 3)
+    out[:, :6, -1, 1, 1] = join
+    clear(decoder.conv_in.conv, 6)[:, :3, -1, 1, 1] = join.T
+    clear(decoder.conv_out.conv, 3)[:, :6, -1, 1, 1] = 0.4 * opponents.inverse() @ join  # undoes the norm's gain
+    encoder.conv_out.conv.weight[config.latent_channels :] *= 0.1
+    encoder.conv_out.conv.bias[config.latent_channels :] = -5.0
 
 
 def sample_batch(clips: NDArray[np.uint8], count: int, generator: torch.Generator) -> Tensor:
@@ -58,11 +94,15 @@ def sample_batch(clips: NDArray[np.uint8], count: int, generator: torch.Generato
 
 
 def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
-    """L1 on pixels, on chroma (colour differences) and on a 4 x 4 average; all (B, 3, F, H, W)."""
+    """Squared error on pixels, chroma (colour differences) and a 4 x 4 average, and a little L1; all (B, 3, F, H, W).
+
+    Squares, because most pixels are black or grey: under L1 they outvote the coloured ones, and hue is given up.
+    """
     error = output - target
     chroma = error[:, [0, 2]] - error[:, [1, 1]]
     pooled = F.avg_pool3d(error, (1, 4, 4))
-    return error.abs().mean() + 4 * error.square().mean() + 0.5 * chroma.abs().mean() + 0.5 * pooled.abs().mean()
+    squares = error.square().mean() + chroma.square().mean() + pooled.square().mean()
+    return 4 * squares + 0.2 * error.abs().mean()
 
 
 def train(
@@ -72,11 +112,11 @@ def train(
     torch.manual_seed(0)
     vae = build(config)
     vae.train()
-    ends = ("encoder.conv_in", "decoder.conv_out", "encoder.conv_out")
+    ends = ("encoder.conv_in", "decoder.conv_out")
     matrices, rest = loop.split(
         vae.named_parameters(), lambda n: not n.startswith(ends) and "conv_y" not in n and "conv_b" not in n
     )
-    optimizers = loop.Optimizers(matrices, rest, muon_lr=5e-3, adam_lr=1e-3)
+    optimizers = loop.Optimizers(matrices, rest, muon_lr=2e-4, adam_lr=1.5e-4)
 
     def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         video = sample_batch(clips, batch, generator)
@@ -94,13 +134,24 @@ def train(
         loss = reconstruction_loss(output, video)
         centre = mean.mean(dim=(0, 2, 3, 4)).square().mean()
         size = (mean.square().mean() - 1).relu()
-        psnr = 10 * torch.log10(4 / (output - video).detach().square().mean()).item()
-        return loss + 0.05 * centre + 0.02 * size, {"loss": loss.item(), "psnr": psnr, "mean²": centre.item()}
+        figures = {
+            "loss": loss.item(),
+            "mse": (output - video).detach().square().mean().item(),
+            "lost chroma": _lost_chroma(output, video),
+        }
+        return loss + 0.05 * centre + 0.02 * size, figures
 
     loop.train("autoencoder", folder, vae, optimizers, loss_fn, minutes)
     vae.eval()
     normalise(vae, clips, config)
     return vae
+
+
+@torch.no_grad()
+def _lost_chroma(output: Tensor, target: Tensor) -> float:
+    """Share of the colour differences' energy that is wrong: 0 is right, 1 is grey."""
+    error, wanted = (v[:, [0, 2]] - v[:, [1, 1]] for v in (output - target, target))
+    return (error.square().sum() / wanted.square().sum().clamp(min=1.0)).item()
 
 
 @torch.no_grad()
