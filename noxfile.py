@@ -53,7 +53,7 @@ def blender_python(session: nox.Session) -> str:
 def demo(session: nox.Session) -> None:
     """Make a clip from a prompt and composite it in Blender: `nox -s demo -- "blue sparks bursting"`."""
     server, blender = server_python(session), blender_python(session)
-    session.run(server, "demo/run.py", "--blender-python", blender, *session.posargs, external=True)
+    session.run(server, "-m", "demo.run", "--blender-python", blender, *session.posargs, external=True)
 
 
 @nox.session

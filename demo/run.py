@@ -4,36 +4,18 @@ Runs in the server's environment; `nox -s demo` calls it. Writes demo/demo.blend
 """
 
 import argparse
-import contextlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+from server.launch import ServerNotStarted, ServerProcess
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PROMPT = "a puff of orange smoke"
-
-
-@contextlib.contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A server on a free port while the block runs; gives its URL."""
-    command = [sys.executable, "-m", "server", "--port", "0", "--data-dir", str(folder / "data")]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        first = json.loads(process.stdout.readline() or "{}")
-        if first.get("event") != "listening":
-            sys.exit(first.get("message") or f"The server did not start:\n{(folder / 'server.log').read_text()}")
-        yield first["url"]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def build_extension(blender_python: str, folder: Path) -> Path:
@@ -57,12 +39,15 @@ def main() -> None:
             f'Making a clip of "{arguments.prompt}" with the embedded model and placing it in Blender ...', flush=True
         )
         archive = build_extension(arguments.blender_python, folder)
-        with server(folder) as url:
+        with (
+            (folder / "server.log").open("wb") as log,
+            ServerProcess(["--data-dir", str(folder / "data")], log=log.fileno()) as server,
+        ):
             subprocess.run(
                 [
                     arguments.blender_python,
                     str(HERE / "scene.py"),
-                    *("--server", url, "--extension", str(archive), "--out", str(HERE)),
+                    *("--server", server.url, "--extension", str(archive), "--out", str(HERE)),
                     *("--prompt", arguments.prompt, "--seed", str(arguments.seed)),
                 ],
                 check=True,
@@ -75,5 +60,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except ServerNotStarted as failed:
+        sys.exit(str(failed))
     except subprocess.CalledProcessError as failed:
         sys.exit(f"The demonstration stopped: {Path(failed.cmd[1]).name} ended with exit code {failed.returncode}.")

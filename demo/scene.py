@@ -61,7 +61,7 @@ def build_scene() -> bpy.types.Scene:
     scene.render.resolution_x, scene.render.resolution_y = 960, 640
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 48
+    scene.cycles.samples = 32
     scene.view_settings.view_transform = "Standard"
     scene.cursor.location = (0.0, 0.0, 1.02)
 
