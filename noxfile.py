@@ -45,8 +45,11 @@ def server_python(session: nox.Session) -> str:
 
 
 def blender_python(session: nox.Session) -> str:
-    """The environment that stands for an installed Blender."""
-    return environment(session, "blender", [*OPTIONAL["demo"], "requests", "pytest"])
+    """The environment that stands for an installed Blender; its wheel is made for one version of Python."""
+    python = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
+    if python is None:
+        session.error("Blender's Python module needs Python 3.11; install it beside this one and run this again.")
+    return environment(session, "blender", [*OPTIONAL["demo"], "requests", "pytest"], python)
 
 
 @nox.session

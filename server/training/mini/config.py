@@ -30,7 +30,7 @@ class MiniConfig:
     vae_channels: tuple[int, ...] = (16, 32, 64)
     # Transformer.
     patch_size: int = 4
-    heads: int = 4
+    heads: int = 3
     head_dim: int = 64
     layers: int = 6
     lora_rank: int = 64

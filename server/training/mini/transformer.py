@@ -125,7 +125,7 @@ def train_rgb(
         loss = model.loss(pair[:, 0].transpose(1, 2), text, generator).mean()
         return loss, {"rgb": loss.item()}
 
-    loop.train("rgb", folder, model, _optimizers(model, 3e-3, 1e-3), loss_fn, minutes)
+    loop.train("rgb", folder, model, _optimizers(model, 2e-3, 1e-3), loss_fn, minutes)
 
 
 def train_rgba(
@@ -152,4 +152,4 @@ def train_rgba(
         rgb, alpha = error[:, :frames].mean(), error[:, frames:].mean()
         return rgb + alpha, {"rgb": rgb.item(), "alpha": alpha.item()}
 
-    loop.train("rgba", folder, model, _optimizers(model, 2e-3, 8e-4), loss_fn, minutes)
+    loop.train("rgba", folder, model, _optimizers(model, 1.5e-3, 1e-3), loss_fn, minutes)
