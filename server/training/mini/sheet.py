@@ -1,6 +1,6 @@
 """`python -m server.training.mini.sheet --out DIR`: look at what a model makes of prompts, and measure a little.
 
-Writes sheet.png (the sampled clips) and reconstructions.png (unseen procedural clips through the autoencoder) and prints
+Writes sheet.png (sampled clips) and reconstructions.png (unseen procedural clips through the autoencoder), and prints
 the autoencoder's PSNR on them and how empty the clips' surroundings are.
 """
 
