@@ -74,9 +74,7 @@ def lint(session: nox.Session) -> None:
     server = server_python(session)
     session.run(server, "-m", "ruff", "check", ".", external=True)
     session.run(server, "-m", "ruff", "format", "--check", ".", external=True)
-    session.run(
-        server, "-m", "mypy", "--explicit-package-bases", "server", "blender_transpixar", "tests", external=True
-    )
+    session.run(server, "-m", "mypy", "--explicit-package-bases", "server", "blender_transpixar", external=True)
 
 
 @nox.session

@@ -61,7 +61,8 @@ def _pass_colour_through(vae: AutoencoderKLCogVideoX, config: MiniConfig) -> Non
     pairs = torch.stack([opponents, -opponents], dim=1).flatten(0, 1)  # (3, 2, 3) -> (6, 3)
     centre = (slice(None), slice(None), -1, 1, 1)  # causal in time: the last tap is the present frame
 
-    def clear(conv: nn.Module, rows: int) -> Tensor:
+    def clear(conv: nn.Conv2d | nn.Conv3d, rows: int) -> Tensor:
+        assert conv.bias is not None
         conv.weight[:rows] = 0
         conv.bias[:rows] = 0
         return conv.weight[:rows]

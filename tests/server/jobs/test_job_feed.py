@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from small_requests import REQUEST
-
 from server.jobs.feed import JobFeed
 from server.jobs.job import Job
 from server.jobs.states import JobState
 from server.jobs.store import MemoryJobStore
+from tests.server.jobs.small_requests import REQUEST
 
 
 def within_a_second(work: Coroutine[Any, Any, None]) -> None:

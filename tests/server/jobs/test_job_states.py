@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from small_requests import REQUEST
 
 from server.jobs.job import Clip, Job, JobError
 from server.jobs.states import TERMINAL_STATES, IllegalTransition, JobState
 from server.jobs.store import MemoryJobStore, StaleJob
+from tests.server.jobs.small_requests import REQUEST
 
 CLIP = Clip(name="c", sidecar="c.transpixar", frame_count=9, fps=8, width=64, height=64, folder="clips/c")
 ERROR = JobError(code="model_failed", message="It failed; try again.")

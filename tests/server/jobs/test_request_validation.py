@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_requests import FIXED, REQUEST, WIDE, write_models
 
 from server.jobs.request import VideoRequestInput
 from server.jobs.validation import MAX_SEED, RequestError, check_request, complete_request
 from server.models import ModelFolderError, ModelRegistry, RequestLimits
+from tests.server.jobs.small_requests import FIXED, REQUEST, WIDE, write_models
 
 LIMITS = RequestLimits(**WIDE["limits"])
 

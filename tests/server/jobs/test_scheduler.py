@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
-from small_requests import REQUEST
-
 from server.jobs.feed import JobFeed
 from server.jobs.job import Clip, Job, JobError
 from server.jobs.scheduler import Scheduler
@@ -13,6 +11,7 @@ from server.jobs.states import JobState
 from server.jobs.store import MemoryJobStore
 from server.workers.engine import EngineState, WorkerDied
 from server.workers.messages import Cancelled, Failed, Finished, Generate, Phase, Report, Step
+from tests.server.jobs.small_requests import REQUEST
 
 CLIP = Clip(name="c", sidecar="c.transpixar", frame_count=9, fps=8, width=64, height=64, folder="clips/c")
 
