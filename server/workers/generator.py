@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 ReportTo = Callable[[Report], None]
 ShouldStop = Callable[[], bool]
 
-# Previews take at most this share of the sampling time, and come at most this often.
+# The first preview comes after the first step; from then on they take at most this share of the sampling time, and come
+# at most this often.
 _PREVIEW_SHARE = 0.15
 _PREVIEW_SECONDS = 0.5
 
@@ -152,7 +153,7 @@ class _PreviewBudget:
     """Says when the next preview may be made; a context manager around making one."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + _PREVIEW_SECONDS
+        self._next = time.monotonic()
         self._began = 0.0
 
     def due(self) -> bool:
