@@ -15,14 +15,13 @@ from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
+from server.training.mini.text import SPECIAL, word_tokenizer
 from server.transpixar import create_rgba_weights
 from server.transpixar.weights import write_rgba_weights
 
 WORDS = ("a", "puff", "of", "orange", "blue", "green", "smoke", "fire", "sparks", "water", "bursting", "burning")
-SPECIAL = ("<pad>", "</s>", "<unk>")  # T5's own order: ids 0, 1 and 2
 RANK = 4
 LORA_ALPHA = 4.0
 MAX_SEQUENCE_LENGTH = 12
@@ -57,19 +56,8 @@ def write_tiny_model(folder: Path, name: str = "tiny", **overrides: Any) -> Path
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """Make a word-level, lower-casing tokenizer that is one JSON file and needs no download."""
-    vocabulary = {word: index for index, word in enumerate((*SPECIAL, *WORDS))}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        model_max_length=MAX_SEQUENCE_LENGTH,
-    )
+    """Make the tokenizer of a dozen words."""
+    return word_tokenizer(WORDS, MAX_SEQUENCE_LENGTH)
 
 
 def make_text_encoder() -> T5EncoderModel:

@@ -36,13 +36,13 @@ class Canvas:
         self.y = ((height / 2 - np.arange(height, dtype=np.float32) - 0.5) / half)[None, :, None]
         self.t = (np.arange(num_frames, dtype=np.float32) / max(num_frames - 1, 1))[:, None, None]
 
-    def noise(self, x: Field, y: Field, t: Field, *, octaves: int = 2, lattice: int = 16) -> Field:
+    def noise(self, x: Field, y: Field, t: Field, *, octaves: int = 2) -> Field:
         """Smooth noise of mean 0, about -1..1, at coordinates in lattice cells; all broadcast to one shape."""
         x, y, t = np.broadcast_arrays(x, y, t)
         total = np.zeros(x.shape, np.float32)
         weight, norm = 1.0, 0.0
         for octave in range(octaves):
-            grid = self.rng.uniform(-1, 1, (8, lattice, lattice)).astype(np.float32)
+            grid = self.rng.uniform(-1, 1, (8, 16, 16)).astype(np.float32)
             scale = 2.0**octave
             coordinates = np.stack([t * scale, y * scale, x * scale])
             total += weight * ndimage.map_coordinates(grid, coordinates, order=1, mode="grid-wrap")

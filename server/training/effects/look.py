@@ -60,7 +60,7 @@ class Look:
         return AMOUNTS[self.amount]
 
 
-def random_look(rng: np.random.Generator, families: list[str], colours: list[str] | None = None) -> Look:
+def random_look(rng: np.random.Generator, families: list[str]) -> Look:
     """Draw a look; three of four clips leave each word at its ordinary value."""
 
     def word(choices: dict[str, float]) -> str:
@@ -68,7 +68,7 @@ def random_look(rng: np.random.Generator, families: list[str], colours: list[str
 
     return Look(
         family=str(rng.choice(families)),
-        colour=str(rng.choice(colours or list(COLOURS))),
+        colour=str(rng.choice(list(COLOURS))),
         size=word(SIZES),
         place=word(PLACES),
         speed=word(SPEEDS),

@@ -6,9 +6,7 @@ from pathlib import Path
 import torch
 
 from server.training.mini import autoencoder, clips, export, text, transformer
-from server.training.mini.config import CONFIG
-
-EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
+from server.training.mini.config import CONFIG, EMBEDDED
 
 
 def main() -> None:

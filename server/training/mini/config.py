@@ -1,6 +1,9 @@
 """Sizes of `mini`, in one place: every stage reads them from here."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
 
 # Families that this version learns: soft, large shapes that 64 pixels can hold.
 FAMILIES = (

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from server.media.straight import straight_frames
 from server.models import ModelDescription
 from server.training import contact_sheet
 from server.training.effects import random_look, render
 from server.training.mini.clips import premultiply
-from server.training.mini.config import CONFIG, FAMILIES
+from server.training.mini.config import CONFIG, EMBEDDED, FAMILIES
 from server.transpixar import TransPixarPipeline
 
-EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
 PROMPTS = (
     "orange fire", "blue fire", "a puff of orange smoke", "white smoke rising", "blue sparks bursting", "gold sparks",
     "red explosion", "green explosion", "blue lightning", "purple lightning bolt", "green portal", "an orange portal",
@@ -77,9 +77,8 @@ def sample(pipe: Any, model: ModelDescription, prompt: str, seed: int) -> NDArra
 
 
 def shown(clip: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colour on black (..., 4) to straight colour, for a sheet."""
-    alpha = clip[..., 3:]
-    return np.concatenate([np.clip(clip[..., :3] / np.maximum(alpha, 1e-3), 0, 1), alpha], axis=-1)
+    """Colour on black (F, H, W, 4) as the straight frames that the server would deliver."""
+    return (straight_frames(clip, premultiplied=True) / 255).astype(np.float32)
 
 
 def unseen_clip(index: int) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 Word vectors let nouns that no caption held mean something ("bomb" behaves like "explosion").
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,11 @@ def build(config: MiniConfig) -> tuple[PreTrainedTokenizerFast, T5EncoderModel]:
     )
     encoder.shared.weight = nn.Parameter(table, requires_grad=False)
     encoder.encoder.embed_tokens.weight = encoder.shared.weight
-    return _tokenizer(vocabulary, config), encoder
+    return word_tokenizer(vocabulary, config.text_length), encoder
 
 
-def _tokenizer(vocabulary: list[str], config: MiniConfig) -> PreTrainedTokenizerFast:
+def word_tokenizer(vocabulary: Sequence[str], length: int) -> PreTrainedTokenizerFast:
+    """A lower-casing, word-level tokenizer of at most `length` tokens that is one JSON file and needs no download."""
     ids = {word: i for i, word in enumerate((*SPECIAL, *vocabulary))}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -78,7 +80,7 @@ def _tokenizer(vocabulary: list[str], config: MiniConfig) -> PreTrainedTokenizer
         pad_token="<pad>",
         eos_token="</s>",
         unk_token="<unk>",
-        model_max_length=config.text_length,
+        model_max_length=length,
     )
 
 

@@ -7,24 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from server.jobs.request import VideoRequest
 from server.workers.engine import EngineState, WorkerDied
 from server.workers.local import LocalEngine
 from server.workers.messages import Cancelled, Generate, Phase, Report
+from tests.server.jobs.small_requests import REQUEST
 
-REQUEST = VideoRequest(
-    prompt="orange fire",
-    negative_prompt="",
-    seed=7,
-    width=64,
-    height=64,
-    num_frames=9,
-    steps=20,
-    guidance=4.0,
-    cfg_schedule="constant",
-    text_to_alpha="strict",
-    model="tiny",
-)
 # The start of every worker below: `tell` writes a report about the job that came first.
 WORKER = """
 import json, sys, time
