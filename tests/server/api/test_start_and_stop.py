@@ -34,7 +34,7 @@ def failure(*options: str) -> tuple[str, str]:
 
 def test_nothing_of_the_api_imports_torch() -> None:
     program = (
-        "import sys, server.cli, server.client, server.api.listen, server.workers.local\n"
+        "import sys, server.cli, server.commands.serve, server.commands.generate, server.workers.local\n"
         "print([name for name in ('torch', 'diffusers', 'transformers', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run(
