@@ -16,7 +16,6 @@ from server.media.clip import new_folder, write_synced
 from server.media.naming import frame_name, partial_name
 
 Json = dict[str, Any]
-TERMINAL_STATES = {"succeeded", "failed", "cancelled", "interrupted"}
 
 # Seconds to connect, and without a byte: the server sends a ping every 15 s.
 _TIMEOUT = (3, 40)
@@ -94,7 +93,7 @@ class Client:
                 for event_id, job in self._events(job_id, last_id):
                     last_id, failures = event_id, 0
                     yield job
-                    if job["state"] in TERMINAL_STATES:
+                    if job["finished"]:
                         return
             except requests.RequestException as error:
                 problem = error
@@ -116,7 +115,7 @@ class Client:
 
         Returns the clip's folder. Raises ClientError as well when a frame is damaged, and OSError.
         """
-        clip = job["clip"]
+        clip = job["clips"][0]
         # Names without their folders, whatever the server says: nothing is written outside of `directory`.
         folder, sidecar_file = directory / Path(clip["name"]).name, Path(clip["sidecar"]).name
         if folder.exists():

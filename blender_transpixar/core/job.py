@@ -47,7 +47,8 @@ class Job:
     def from_json(cls, data: Mapping[str, Any]) -> "Job":
         """Read the server's job object. Raises NotATransPixarServerError when it is none."""
         try:
-            progress, preview, clip = data["progress"], data.get("preview") or {}, data.get("clip") or {}
+            progress, preview = data["progress"], data.get("preview") or {}
+            clip: Mapping[str, Any] = next(iter(data["clips"]), {})
             error = data.get("error")
             return cls(
                 id=str(data["id"]),

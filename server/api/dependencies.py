@@ -31,9 +31,9 @@ async def existing_job(job_id: str, services: ServicesDependency) -> Job:
 
 async def finished_clip(job: Annotated[Job, Depends(existing_job)]) -> Clip:
     """The clip of the job in the path. Raises ApiError (404, 409) when there is no such job or no clip yet."""
-    if job.clip is not None:
-        return job.clip
-    if job.state.is_terminal:
+    if job.clips:
+        return job.clips[0]
+    if job.finished:
         outcome = "has failed" if job.state is JobState.FAILED else f"was {job.state}"
         raise ApiError(409, "not_ready", f"This video {outcome} and has no clip; generate it again.")
     raise ApiError(409, "not_ready", f"This video is not finished yet ({job.state}); ask again when it has succeeded.")

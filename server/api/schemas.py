@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, PlainSerializer
 
-from server.jobs.job import Clip, Job, JobError
+from server.jobs.job import Clip, Execution, Job, JobError
 from server.jobs.request import VideoRequest
 from server.jobs.states import JobState
 from server.models import ModelDescription, RequestDefaults, RequestLimits
@@ -35,17 +35,37 @@ class ErrorAnswer(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """How far a job is: `step` of `of` sampling steps are finished."""
+    """How far a job is: `step` of `of` sampling steps of clip `clip` are finished."""
 
-    phase: JobState
+    phase: JobState | Literal["downloading"]
+    clip: int
+    of_clips: int
     step: int
     of: int
+    eta_seconds: float | None
+    bytes_done: int | None
+    bytes_total: int | None
+
+    @classmethod
+    def of_job(cls, job: Job) -> Self:
+        """The progress of a job."""
+        return cls(
+            phase="downloading" if job.download else job.state,
+            clip=job.clip_index,
+            of_clips=job.request.num_clips,
+            step=job.step,
+            of=job.request.steps,
+            eta_seconds=job.eta_seconds,
+            bytes_done=job.download.bytes_done if job.download else None,
+            bytes_total=job.download.bytes_total if job.download else None,
+        )
 
 
 class PreviewBody(BaseModel):
     """Where the latest preview of a job is, and after which step it was made."""
 
     url: str
+    clip: int
     step: int
 
 
@@ -54,35 +74,46 @@ class JobBody(BaseModel):
 
     id: str
     state: JobState
+    finished: bool
     sequence: int
+    attempt: int
+    pinned: bool
     created_at: Time
     updated_at: Time
     request: VideoRequest
     queue_position: int | None
     progress: ProgressBody
     preview: PreviewBody | None
+    clips: tuple[Clip, ...]
+    warnings: tuple[str, ...]
     error: JobError | None
-    clip: Clip | None
+    execution: Execution | None
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """The job as the API shows it."""
         preview = None
-        if job.preview_step is not None:
-            url = f"/v1/videos/{job.id}/preview?v={job.preview_step}"
-            preview = PreviewBody(url=url, step=job.preview_step)
+        if job.preview is not None:
+            clip, step = job.preview.clip, job.preview.step
+            version = (clip - 1) * job.request.steps + step
+            preview = PreviewBody(url=f"/v1/videos/{job.id}/preview?v={version}", clip=clip, step=step)
         return cls(
             id=job.id,
             state=job.state,
+            finished=job.finished,
+            attempt=job.attempt,
+            pinned=job.pinned,
             sequence=job.sequence,
             created_at=job.created_at,
             updated_at=job.updated_at,
             request=job.request,
             queue_position=job.queue_position,
-            progress=ProgressBody(phase=job.state, step=job.step, of=job.request.steps),
+            progress=ProgressBody.of_job(job),
             preview=preview,
+            clips=job.clips,
+            warnings=job.warnings,
             error=job.error,
-            clip=job.clip,
+            execution=job.execution,
         )
 
 

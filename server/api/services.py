@@ -37,6 +37,7 @@ class Services:
                 job=job.id,
                 request=job.request,
                 model_folder=models.folder(job.request.model),
+                hub_folder=folders.root / "hub",
                 clips_folder=folders.clips,
                 preview_file=folders.preview(job.id),
             )

@@ -31,7 +31,7 @@ class JobFeed:
     async def follow(self, job_id: str, after: int | None = None) -> AsyncIterator[Job]:
         """Every record of a job with a sequence above `after`, as it comes; without `after` from the present one on.
 
-        Ends after a terminal state and when the feed closes.
+        Ends when the job is finished and when the feed closes.
         """
         if after is None:
             job = self._store.get(job_id)
@@ -41,7 +41,7 @@ class JobFeed:
                 after = job.sequence
                 yield job
             latest = self._store.get(job_id)
-            if self._closed or latest is None or (latest.state.is_terminal and latest.sequence <= after):
+            if self._closed or latest is None or (latest.finished and latest.sequence <= after):
                 return
             # A slow reader may have been overtaken while it held the last record.
             if latest.sequence <= after:

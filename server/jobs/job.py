@@ -9,7 +9,9 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from server.jobs.request import VideoRequest
-from server.jobs.states import IllegalTransition, JobState, check_transition
+from server.jobs.states import ENDED_STATES, IllegalTransition, JobState, check_transition
+
+MAX_ATTEMPTS = 2
 
 
 class JobError(BaseModel):
@@ -23,12 +25,17 @@ class JobError(BaseModel):
 
 
 class Clip(BaseModel):
-    """The finished clip of a job. `folder` is a path on the server's machine; size in pixels."""
+    """A clip that is complete on disk.
+
+    `index` counts from 1; `folder` is a path on the server's machine; size in pixels.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    index: int = 1
     name: str
     sidecar: str
+    seed: int
     frame_count: int
     fps: int
     width: int
@@ -36,10 +43,44 @@ class Clip(BaseModel):
     folder: str
 
 
-class Job(BaseModel):
-    """One request on its way to a clip.
+class Download(BaseModel):
+    """How much of a model has come from the hub, in bytes."""
 
-    `step` counts finished sampling steps; `preview_step` is the step of the latest preview, if there is one.
+    model_config = ConfigDict(frozen=True)
+
+    bytes_done: int
+    bytes_total: int
+
+
+class Preview(BaseModel):
+    """Which moment the latest preview shows: clip `clip` after `step` sampling steps."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clip: int
+    step: int
+
+
+class Execution(BaseModel):
+    """How the worker makes a job's clips. `seconds` is by phase; a peak is None where it could not be measured."""
+
+    model_config = ConfigDict(frozen=True)
+
+    device: str
+    plan: str
+    plan_summary: str
+    attention: str
+    quality: str
+    predicted_peak_bytes: int | None = None
+    measured_peak_bytes: int | None = None
+    seconds: dict[str, float] = {}
+
+
+class Job(BaseModel):
+    """One request on its way to its clips.
+
+    `step` counts finished sampling steps of clip `clip_index`, which counts from 1. `attempt` counts how often the job
+    was taken from the queue or will be; see `MAX_ATTEMPTS`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,11 +91,18 @@ class Job(BaseModel):
     created_at: datetime
     updated_at: datetime
     request: VideoRequest
+    attempt: int = 1
+    pinned: bool = False
     queue_position: int | None = None
+    clip_index: int = 1
     step: int = 0
-    preview_step: int | None = None
+    eta_seconds: float | None = None
+    download: Download | None = None
+    preview: Preview | None = None
+    clips: tuple[Clip, ...] = ()
+    warnings: tuple[str, ...] = ()
     error: JobError | None = None
-    clip: Clip | None = None
+    execution: Execution | None = None
 
     @classmethod
     def create(cls, request: VideoRequest, queue_position: int, now: datetime | None = None) -> Job:
@@ -70,6 +118,11 @@ class Job(BaseModel):
             queue_position=queue_position,
         )
 
+    @property
+    def finished(self) -> bool:
+        """True when nothing more will happen. An interrupted job gets another attempt as long as it has one left."""
+        return self.state in ENDED_STATES or (self.state is JobState.INTERRUPTED and self.attempt >= MAX_ATTEMPTS)
+
     def at_queue_position(self, position: int) -> Job:
         """The same queued job, further ahead. Raises IllegalTransition when it is not queued any more."""
         self._require(JobState.QUEUED)
@@ -78,27 +131,67 @@ class Job(BaseModel):
     def moved_to(self, state: JobState) -> Job:
         """The job in a new state. Raises IllegalTransition for a move that the state machine does not have."""
         check_transition(self.state, state)
-        return self._changed(state=state, queue_position=None)
+        return self._changed(state=state, queue_position=None, download=None)
 
-    def at_step(self, step: int) -> Job:
+    def downloading(self, download: Download) -> Job:
+        """The loading job with more of its model on disk. Raises IllegalTransition in another state."""
+        self._require(JobState.LOADING)
+        return self._changed(download=download)
+
+    def executed_as(self, execution: Execution) -> Job:
+        """The job with how it is made, or was: known when the work begins, and better at its end."""
+        return self._changed(execution=execution)
+
+    def warned(self, warning: str) -> Job:
+        """The job with one more warning; the same job when it has that warning already."""
+        return self if warning in self.warnings else self._changed(warnings=(*self.warnings, warning))
+
+    def at_step(self, clip_index: int, step: int, eta_seconds: float | None) -> Job:
         """The running job with `step` finished sampling steps. Raises IllegalTransition in another state."""
         self._require(JobState.RUNNING)
-        return self._changed(step=step)
+        return self._changed(clip_index=clip_index, step=step, eta_seconds=eta_seconds)
 
-    def with_preview(self, step: int) -> Job:
-        """The running job with a new preview, made after `step` steps. Raises IllegalTransition in another state."""
+    def with_preview(self, preview: Preview) -> Job:
+        """The running job with a new preview. Raises IllegalTransition in another state."""
         self._require(JobState.RUNNING)
-        return self._changed(preview_step=step)
+        return self._changed(preview=preview)
 
-    def succeeded(self, clip: Clip) -> Job:
-        """The job with its clip. Raises IllegalTransition unless it was encoding."""
+    def with_clip(self, clip: Clip) -> Job:
+        """The job with its next clip. Raises IllegalTransition unless it was encoding and the clip is the next one."""
+        self._require(JobState.ENCODING)
+        if clip.index != len(self.clips) + 1:
+            raise IllegalTransition(f"clip {clip.index} does not follow clip {len(self.clips)}")
+        return self._changed(clips=(*self.clips, clip))
+
+    def succeeded(self) -> Job:
+        """The job at its good end. Raises IllegalTransition unless it was encoding and has all its clips."""
         check_transition(self.state, JobState.SUCCEEDED)
-        return self._changed(state=JobState.SUCCEEDED, clip=clip)
+        if len(self.clips) != self.request.num_clips:
+            raise IllegalTransition(f"the job has {len(self.clips)} of {self.request.num_clips} clips")
+        return self._changed(state=JobState.SUCCEEDED, eta_seconds=None)
 
     def failed(self, error: JobError) -> Job:
         """The job with the reason of its failure. Raises IllegalTransition when it had already ended."""
         check_transition(self.state, JobState.FAILED)
-        return self._changed(state=JobState.FAILED, queue_position=None, error=error)
+        return self._changed(state=JobState.FAILED, queue_position=None, eta_seconds=None, error=error)
+
+    def requeued(self, position: int) -> Job:
+        """The interrupted job in the queue again. Raises IllegalTransition when it has no attempt left."""
+        if self.finished:
+            raise IllegalTransition(f"the job was interrupted in its last attempt, number {self.attempt}")
+        check_transition(self.state, JobState.QUEUED)
+        return self._changed(
+            state=JobState.QUEUED,
+            attempt=self.attempt + 1,
+            queue_position=position,
+            clip_index=min(len(self.clips) + 1, self.request.num_clips),
+            step=0,
+            eta_seconds=None,
+        )
+
+    def pinned_as(self, pinned: bool) -> Job:
+        """The job, kept from the limits on age and size or not."""
+        return self if pinned == self.pinned else self._changed(pinned=pinned)
 
     def _require(self, state: JobState) -> None:
         if self.state is not state:

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 CfgSchedule = Literal["constant", "dynamic"]
 TextToAlpha = Literal["strict", "reference", "open"]
+Quality = Literal["exact", "balanced", "fast"]
+AUTO_PLAN = "auto"
+SEED_COUNT = 2**31
 
 
 def _check_unicode(text: str) -> str:
@@ -19,6 +22,19 @@ def _check_unicode(text: str) -> str:
 Text = Annotated[str, AfterValidator(_check_unicode)]
 # NaN and infinity pass Python's JSON parser but are no guidance scale.
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
+
+
+# An upload is named by the SHA-256 of its contents.
+UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class StyleLora(BaseModel):
+    """An ordinary LoRA that acts on top of the RGBA adapter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Text
+    strength: FiniteFloat = 1.0
 
 
 class VideoRequest(BaseModel):
@@ -37,6 +53,18 @@ class VideoRequest(BaseModel):
     cfg_schedule: CfgSchedule
     text_to_alpha: TextToAlpha
     model: Text
+    # The rest has defaults, so that the sidecars of the first version can be read.
+    num_clips: int = 1
+    quality: Quality = "exact"
+    memory_plan: Text = AUTO_PLAN
+    first_frame: UploadId | None = None
+    footage: UploadId | None = None
+    # JSON has no tuples, which strict types would ask for.
+    style_loras: tuple[StyleLora, ...] = Field(default=(), strict=False)
+
+    def of_clip(self, index: int) -> VideoRequest:
+        """The request that makes clip `index` (from 1) alone."""
+        return self.model_copy(update={"seed": (self.seed + index - 1) % SEED_COUNT, "num_clips": 1})
 
 
 class VideoRequestInput(BaseModel):
@@ -58,3 +86,9 @@ class VideoRequestInput(BaseModel):
     cfg_schedule: CfgSchedule | None = None
     text_to_alpha: TextToAlpha | None = None
     model: Text | None = None
+    num_clips: int | None = None
+    quality: Quality | None = None
+    memory_plan: Text | None = None
+    first_frame: UploadId | None = None
+    footage: UploadId | None = None
+    style_loras: tuple[StyleLora, ...] | None = Field(default=None, strict=False)

@@ -9,12 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.jobs.feed import JobFeed
-from server.jobs.job import Job, JobError
+from server.jobs.job import Download, Job, JobError
+from server.jobs.job import Preview as PreviewMark
 from server.jobs.request import VideoRequest
 from server.jobs.states import JobState
 from server.jobs.store import JobStore
 from server.workers.engine import Engine, WorkerDied
-from server.workers.messages import Cancelled, Failed, Finished, Generate, Phase, Preview, Report, Step
+from server.workers.messages import (
+    Cancelled,
+    ClipReady,
+    Downloading,
+    Failed,
+    Finished,
+    Generate,
+    JobReport,
+    Phase,
+    Planned,
+    Preview,
+    Step,
+    Warned,
+)
 
 log = logging.getLogger(__name__)
 
@@ -126,12 +140,12 @@ class Scheduler:
             async with contextlib.aclosing(self._engine.run(self._make_task(job))) as reports:
                 async for report in reports:
                     job = self._record(job, report)
-            if not job.state.is_terminal:
+            if not job.finished:
                 raise WorkerDied("the worker gave no result")
         except WorkerDied as error:
             job = self._record_death(job, error, running.cancel_requested)
         except asyncio.CancelledError:
-            if not job.state.is_terminal:
+            if not job.finished:
                 self._feed.publish(job.moved_to(JobState.INTERRUPTED))
             raise
         except Exception:
@@ -148,19 +162,29 @@ class Scheduler:
                 self._clean_up(job.id)
         log.info("job %s: %s", job.id, job.state)
 
-    def _record(self, job: Job, report: Report) -> Job:
+    def _record(self, job: Job, report: JobReport) -> Job:
         """Record one report of the engine."""
         match report:
             case Phase(phase=phase) if phase == job.state:
                 return job
             case Phase(phase=phase):
                 changed = job.moved_to(JobState(phase))
-            case Step(step=step):
-                changed = job.at_step(step)
-            case Preview(step=step):
-                changed = job.with_preview(step)
-            case Finished(clip=clip):
-                changed = job.succeeded(clip)
+            case Downloading(bytes_done=done, bytes_total=total):
+                changed = job.downloading(Download(bytes_done=done, bytes_total=total))
+            case Planned(execution=execution):
+                changed = job.executed_as(execution)
+            case Warned(warning=warning):
+                changed = job.warned(warning)
+                if changed is job:
+                    return job
+            case Step(clip=clip_index, step=step, eta_seconds=eta):
+                changed = job.at_step(clip_index, step, eta)
+            case Preview(clip=clip_index, step=step):
+                changed = job.with_preview(PreviewMark(clip=clip_index, step=step))
+            case ClipReady(clip=clip):
+                changed = job.with_clip(clip)
+            case Finished():
+                changed = job.succeeded()
             case Failed(error=error):
                 changed = job.failed(error)
             case Cancelled():
@@ -168,7 +192,7 @@ class Scheduler:
         return self._feed.publish(changed)
 
     def _record_death(self, job: Job, error: WorkerDied, cancel_requested: bool) -> Job:
-        if job.state.is_terminal:
+        if job.finished:
             return job
         if cancel_requested:
             # The worker is gone, so nothing works on the job any more: that is what the cancel asked for.
@@ -181,7 +205,7 @@ class Scheduler:
         return self._end_with_error(job, JobError(code="worker_died", message=message))
 
     def _end_with_error(self, job: Job, error: JobError) -> Job:
-        return job if job.state.is_terminal else self._feed.publish(job.failed(error))
+        return job if job.finished else self._feed.publish(job.failed(error))
 
     def _renumber_queue(self) -> None:
         for position, job in enumerate(self._store.queued(), start=1):

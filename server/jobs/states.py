@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job is. The first five are alive, the last four are final."""
+    """Where a job is. The first five are alive; of the last four, `interrupted` may be queued once more."""
 
     QUEUED = "queued"
     LOADING = "loading"
@@ -18,23 +18,20 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
 
-    @property
-    def is_terminal(self) -> bool:
-        """True when the job never changes again."""
-        return self in TERMINAL_STATES
 
-
-TERMINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED})
+ENDED_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # What can happen to a living job at any time, besides taking its next step.
-_ENDINGS = TERMINAL_STATES - {JobState.SUCCEEDED}
+_ENDINGS = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED})
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: _ENDINGS | {JobState.LOADING},
     JobState.LOADING: _ENDINGS | {JobState.RUNNING},
     JobState.RUNNING: _ENDINGS | {JobState.DECODING},
     JobState.DECODING: _ENDINGS | {JobState.ENCODING},
-    JobState.ENCODING: _ENDINGS | {JobState.SUCCEEDED},
-    **{state: frozenset() for state in TERMINAL_STATES},
+    # With several clips, the next one follows.
+    JobState.ENCODING: _ENDINGS | {JobState.SUCCEEDED, JobState.RUNNING},
+    JobState.INTERRUPTED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    **{state: frozenset() for state in ENDED_STATES},
 }
 
 

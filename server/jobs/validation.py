@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from server.jobs.request import VideoRequest, VideoRequestInput
+from server.jobs.request import AUTO_PLAN, SEED_COUNT, VideoRequest, VideoRequestInput
 from server.models import ModelDescription, ModelRegistry, RequestLimits
 
-MAX_SEED = 2**31 - 1
+MAX_SEED = SEED_COUNT - 1
 
 
 class RequestError(Exception):
@@ -47,6 +47,12 @@ def complete_request(
         cfg_schedule=sent.cfg_schedule or defaults.cfg_schedule,
         text_to_alpha=sent.text_to_alpha or "strict",
         model=model.name,
+        num_clips=1 if sent.num_clips is None else sent.num_clips,
+        quality=sent.quality or defaults.quality,
+        memory_plan=sent.memory_plan or AUTO_PLAN,
+        first_frame=sent.first_frame,
+        footage=sent.footage,
+        style_loras=sent.style_loras or (),
     )
     check_request(request, model.limits)
     return request

@@ -27,11 +27,13 @@ def write_clip(
     frames: npt.NDArray[np.uint8],
     *,
     fps: int,
+    index: int = 1,
     **origin: Any,
 ) -> Clip:
     """Write straight-alpha frames (F, H, W, 4) and their sidecar into a new folder in `clips_folder`.
 
-    `origin` holds the rest of the sidecar: `model`, `versions` and `created_at`. Raises OSError when it cannot be
+    `request` makes this clip alone; it is clip `index` of its job. `origin` holds the rest of the sidecar: `model`,
+    `execution`, `versions` and `created_at`. Raises OSError when it cannot be
     written; nothing is left of the folder then.
     """
     frame_count, height, width, _ = frames.shape
@@ -55,8 +57,10 @@ def write_clip(
         )
         write_synced(folder / sidecar_file, sidecar.to_json())
     return Clip(
+        index=index,
         name=name,
         sidecar=sidecar_file,
+        seed=request.seed,
         frame_count=frame_count,
         fps=fps,
         width=width,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from server.jobs.job import Execution
 from server.jobs.request import VideoRequest
 from server.media.naming import FRAME_PATTERN
 
@@ -43,6 +44,7 @@ class Sidecar(BaseModel):
     colour_space: Literal["sRGB"] = "sRGB"
     bit_depth: Literal[8] = 8
     model: SidecarModel
+    execution: Execution | None = None
     versions: dict[str, str]
     created_at: str
     sha256: dict[str, str]

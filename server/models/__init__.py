@@ -25,11 +25,36 @@ class _Described(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class RgbaLora(_Described):
-    """The RGBA adapter of a model: a safetensors file inside the folder and the adapter's alpha."""
+Task = Literal["text", "image", "footage"]
+"""What a clip can be made from: a prompt alone, a prompt and a first frame, or footage that gets an alpha."""
+
+
+class Files(_Described):
+    """Where files of a model lie: in a folder, or in a repository of the Hugging Face hub."""
+
+    folder: Path | None = None
+    repo: str | None = None
+    revision: str | None = None
+
+
+class RgbaLora(Files):
+    """The RGBA adapter of a model: a safetensors file and the adapter's alpha.
+
+    The file is inside `folder` or `repo`, or in the model's own folder when neither is given.
+    """
 
     file: str
     lora_alpha: float
+
+
+class Licence(_Described):
+    """A licence that a person must accept before a part of the model is used; `notice` says what matters in it."""
+
+    id: str
+    part: Literal["base", "rgba_lora"]
+    name: str
+    url: str
+    notice: str
 
 
 class RequestDefaults(_Described):
@@ -41,6 +66,7 @@ class RequestDefaults(_Described):
     steps: int
     guidance: float
     cfg_schedule: Literal["constant", "dynamic"] = "constant"
+    quality: Literal["exact", "balanced", "fast"] = "exact"
     fps: int = Field(default=8, ge=1)
 
 
@@ -57,6 +83,7 @@ class RequestLimits(_Described):
     max_steps: int = Field(ge=1)
     max_guidance: float = Field(ge=0)
     max_prompt_characters: int = Field(ge=1)
+    max_clips: int = Field(default=16, ge=1)
 
 
 class ModelDescription(_Described):
@@ -66,7 +93,12 @@ class ModelDescription(_Described):
     title: str
     description: str
     licence: str
+    tasks: tuple[Task, ...] = ("text",)
+    # None when the base lies beside the description.
+    base: Files | None = None
     rgba_lora: RgbaLora
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    licences: tuple[Licence, ...] = ()
     rgb: Literal["straight", "premultiplied"]
     max_sequence_length: int = Field(default=226, ge=1)
     defaults: RequestDefaults

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Protocol
 
-from server.workers.messages import Generate, Report
+from server.workers.messages import Generate, JobReport
 
 
 class WorkerDied(Exception):
@@ -35,7 +35,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Start the worker, so that the first job need not wait for that."""
 
-    def run(self, task: Generate) -> AsyncGenerator[Report, None]:
+    def run(self, task: Generate) -> AsyncGenerator[JobReport, None]:
         """The reports of one job as they come; the last one is final. Raises WorkerDied when that one never comes."""
 
     def cancel(self, job_id: str) -> None:

@@ -16,18 +16,17 @@ import torch
 import transformers
 
 from server import __version__
-from server.jobs.job import Clip
 from server.media.clip import write_clip
 from server.media.png import encode_png, replace_file
 from server.media.sidecar import SidecarModel
 from server.media.straight import straight_frames
 from server.models import ModelDescription
 from server.transpixar import GenerationCancelled, TransPixarPipeline
-from server.workers.messages import Generate, Phase, Preview, Report, Step
+from server.workers.messages import ClipReady, Generate, JobReport, Phase, Preview, Step
 
 log = logging.getLogger(__name__)
 
-ReportTo = Callable[[Report], None]
+ReportTo = Callable[[JobReport], None]
 ShouldStop = Callable[[], bool]
 
 # The first preview comes after the first step; from then on they take at most this share of the sampling time, and come
@@ -50,8 +49,8 @@ class ClipGenerator:
         self._pipe: Any = None
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
 
-    def generate(self, task: Generate, report: ReportTo, should_stop: ShouldStop) -> Clip:
-        """Make the clip of `task` and tell `report` about it on the way.
+    def generate(self, task: Generate, report: ReportTo, should_stop: ShouldStop) -> None:
+        """Make the clips of `task` and tell `report` about it on the way.
 
         `should_stop` is asked within every transformer block. Raises GenerationCancelled when it says so,
         ModelNotLoaded, MemoryError or torch.OutOfMemoryError, OSError when the clip cannot be written, and whatever
@@ -70,7 +69,7 @@ class ClipGenerator:
 
         report(Phase(job=task.job, phase="encoding"))
         frames = straight_frames(decoded, premultiplied=model.rgb == "premultiplied")
-        return write_clip(
+        clip = write_clip(
             task.clips_folder,
             task.job,
             task.request,
@@ -80,6 +79,7 @@ class ClipGenerator:
             versions={"transpixar": __version__, "torch": torch.__version__, "diffusers": diffusers.__version__},
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
+        report(ClipReady(job=task.job, clip=clip))
 
     def unload(self) -> None:
         """Give the model's memory back."""
@@ -114,13 +114,13 @@ class ClipGenerator:
         previews = _PreviewBudget()
 
         def on_step_end(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            report(Step(job=task.job, step=min(index + 1, request.steps), of=request.steps))
+            report(Step(job=task.job, clip=1, step=min(index + 1, request.steps)))
             if index + 1 == pipe.num_timesteps:
                 report(Phase(job=task.job, phase="decoding"))
             elif previews.due():
                 with previews:
                     self._write_preview(task.preview_file, model)
-                report(Preview(job=task.job, step=index + 1))
+                report(Preview(job=task.job, clip=1, step=index + 1))
             return {}
 
         output = self._pipe(

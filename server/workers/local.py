@@ -10,7 +10,18 @@ from collections.abc import AsyncGenerator, Sequence
 
 from server.launch import module_environment
 from server.workers.engine import EngineState, WorkerDied
-from server.workers.messages import FINAL_REPORTS, Cancel, Command, Generate, ProtocolError, Report, read_report
+from server.workers.messages import (
+    FINAL_REPORTS,
+    Cancel,
+    Command,
+    Generate,
+    Heartbeat,
+    Hello,
+    JobReport,
+    ProtocolError,
+    Report,
+    read_report,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +78,7 @@ class LocalEngine:
             raise WorkerDied(f"the worker cannot be started: {error}") from error
         log.info("worker %d started", self._process.pid)
 
-    async def run(self, task: Generate) -> AsyncGenerator[Report, None]:
+    async def run(self, task: Generate) -> AsyncGenerator[JobReport, None]:
         """The reports of one job as they come; the last one is final. Raises WorkerDied when that one never comes."""
         self._job_id, self._sent, self._cancel_wanted = task.job, False, False
         try:
@@ -78,6 +89,8 @@ class LocalEngine:
                 self._send(Cancel(job=task.job))
             while True:
                 report = await self._next_report()
+                if isinstance(report, Hello | Heartbeat):
+                    continue
                 if report.job != task.job:
                     self.kill()
                     raise WorkerDied(f"the worker spoke of job {report.job}, which it does not have")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from server.jobs.job import Clip, JobError
+from server.jobs.job import Clip, Execution, JobError
 from server.jobs.request import VideoRequest
 
 
@@ -24,17 +24,24 @@ class _Message(BaseModel):
 
 
 class Generate(_Message):
-    """To the worker: make this clip.
+    """To the worker: make the clips of this job, from number `first_clip` on.
 
-    The clip goes into `clips_folder` under its own name, its latest preview to `preview_file`.
+    Each clip goes into `clips_folder` under its own name, the latest preview to `preview_file`. Files that the model
+    has on the hub lie or come into `hub_folder`.
     """
 
     type: Literal["generate"] = "generate"
     job: str
     request: VideoRequest
     model_folder: Path
+    hub_folder: Path
     clips_folder: Path
     preview_file: Path
+    first_clip: int = 1
+    first_frame: Path | None = None
+    footage: Path | None = None
+    # The files of the request's style LoRAs, in its order.
+    style_loras: tuple[Path, ...] = ()
 
 
 class Cancel(_Message):
@@ -42,6 +49,73 @@ class Cancel(_Message):
 
     type: Literal["cancel"] = "cancel"
     job: str
+
+
+class Load(_Message):
+    """To the worker: bring this model into memory, downloading what is missing. `job` names this command's reports."""
+
+    type: Literal["load"] = "load"
+    job: str
+    model_folder: Path
+    hub_folder: Path
+
+
+class Unload(_Message):
+    """To the worker: give the model's memory back. `job` names this command's reports."""
+
+    type: Literal["unload"] = "unload"
+    job: str
+
+
+class Memory(BaseModel):
+    """The memory of the worker's device, in bytes: what this process has of it, and all there is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    used_bytes: int
+    total_bytes: int
+
+
+class Hello(_Message):
+    """From the worker, before anything else: what it runs on."""
+
+    type: Literal["hello"] = "hello"
+    device: str
+    device_name: str
+    versions: dict[str, str]
+
+
+class Heartbeat(_Message):
+    """From the worker, every few seconds, whatever it does: it is alive."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    loaded_model: str | None = None
+    memory: Memory | None = None
+
+
+class Downloading(_Message):
+    """From the worker: so many bytes of the model's files are on disk."""
+
+    type: Literal["downloading"] = "downloading"
+    job: str
+    bytes_done: int
+    bytes_total: int
+
+
+class Planned(_Message):
+    """From the worker: how it makes the job's clips; before the first step, and again with the measured figures."""
+
+    type: Literal["planned"] = "planned"
+    job: str
+    execution: Execution
+
+
+class Warned(_Message):
+    """From the worker: a sentence about what the clips may lack."""
+
+    type: Literal["warned"] = "warned"
+    job: str
+    warning: str
 
 
 class Phase(_Message):
@@ -53,32 +127,44 @@ class Phase(_Message):
 
 
 class Step(_Message):
-    """From the worker: `step` of `of` sampling steps are finished."""
+    """From the worker: `step` sampling steps of clip `clip` are finished.
+
+    `eta_seconds` is an estimate until the last clip is on disk.
+    """
 
     type: Literal["step"] = "step"
     job: str
+    clip: int
     step: int
-    of: int
+    eta_seconds: float | None = None
 
 
 class Preview(_Message):
-    """From the worker: a new preview, made after `step` steps, is in the preview file."""
+    """From the worker: a new preview of clip `clip`, made after `step` steps, is in the preview file."""
 
     type: Literal["preview"] = "preview"
     job: str
+    clip: int
     step: int
 
 
-class Finished(_Message):
-    """From the worker: the clip is complete on disk."""
+class ClipReady(_Message):
+    """From the worker: this clip is complete on disk."""
 
-    type: Literal["finished"] = "finished"
+    type: Literal["clip_ready"] = "clip_ready"
     job: str
     clip: Clip
 
 
+class Finished(_Message):
+    """From the worker: all that the command asked for is done."""
+
+    type: Literal["finished"] = "finished"
+    job: str
+
+
 class Failed(_Message):
-    """From the worker: there will be no clip, and why."""
+    """From the worker: it cannot be done, and why. Clips that were ready before stay."""
 
     type: Literal["failed"] = "failed"
     job: str
@@ -92,8 +178,10 @@ class Cancelled(_Message):
     job: str
 
 
-Command = Generate | Cancel
-Report = Phase | Step | Preview | Finished | Failed | Cancelled
+Command = Generate | Cancel | Load | Unload
+# What belongs to a job, and what the worker says of itself.
+JobReport = Phase | Downloading | Planned | Warned | Step | Preview | ClipReady | Finished | Failed | Cancelled
+Report = JobReport | Hello | Heartbeat
 # The reports after which nothing more comes for the job.
 FINAL_REPORTS = (Finished, Failed, Cancelled)
 

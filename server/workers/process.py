@@ -14,7 +14,16 @@ import threading
 from typing import BinaryIO
 
 from server.logs import log_to_stderr
-from server.workers.messages import Cancel, Cancelled, Failed, Finished, Generate, ProtocolError, Report, read_command
+from server.workers.messages import (
+    Cancel,
+    Cancelled,
+    Failed,
+    Finished,
+    Generate,
+    JobReport,
+    ProtocolError,
+    read_command,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +54,7 @@ class Inbox:
                 break
             if isinstance(command, Cancel):
                 self._cancelled.add(command.job)
-            else:
+            elif isinstance(command, Generate):
                 self._tasks.put(command)
         # The server is gone. The main thread may be deep in the model, so nothing less ends the process at once.
         os._exit(0)
@@ -70,7 +79,7 @@ def main() -> None:
     from server.workers.failures import describe_failure, is_out_of_memory
     from server.workers.generator import ClipGenerator, GenerationCancelled
 
-    def report(message: Report) -> None:
+    def report(message: JobReport) -> None:
         reports.write(message.to_line())
 
     generator = ClipGenerator()
@@ -78,8 +87,8 @@ def main() -> None:
         task = inbox.next_task()
         out_of_memory = False
         try:
-            clip = generator.generate(task, report, lambda job=task.job: inbox.is_cancelled(job))  # type: ignore[misc]
-            report(Finished(job=task.job, clip=clip))
+            generator.generate(task, report, lambda job=task.job: inbox.is_cancelled(job))  # type: ignore[misc]
+            report(Finished(job=task.job))
         except GenerationCancelled:
             report(Cancelled(job=task.job))
         except Exception as error:

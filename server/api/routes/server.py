@@ -21,7 +21,7 @@ async def list_models(services: ServicesDependency) -> ModelList:
 @router.get("/v1/status")
 async def get_status(services: ServicesDependency) -> StatusBody:
     """What this server is and does."""
-    states = [job.state for job in services.store.newest_first() if not job.state.is_terminal]
+    states = [job.state for job in services.store.newest_first() if not job.finished]
     queued = states.count(JobState.QUEUED)
     return StatusBody(
         name="transpixar",

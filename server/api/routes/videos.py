@@ -64,7 +64,7 @@ async def cancel_video(job: ExistingJob, services: ServicesDependency) -> JobBod
 @router.get("/{job_id}/preview", response_class=FileResponse)
 async def get_preview(job: ExistingJob, services: ServicesDependency) -> FileResponse:
     """The latest preview of a job, a small straight-alpha PNG."""
-    if job.preview_step is None:
+    if job.preview is None:
         raise ApiError(404, "not_found", "This video has no preview yet; ask again when its job has one.")
     return _file(services.folders.preview(job.id), "image/png", _NO_STORE)
 
