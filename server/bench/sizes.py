@@ -73,8 +73,8 @@ FULL = BenchSize(
 
 SMALL = BenchSize(
     name="small",
-    # Narrow and shallow enough for a CPU, with the full model's heads of 64, its rank of 1/24 of the width, and more work
-    # in attention than in linear layers.
+    # Narrow and shallow enough for a CPU, with the full model's heads of 64, its rank of 1/24 of the width, and more
+    # work in attention than in linear layers.
     transformer={
         **FULL.transformer,
         "num_attention_heads": 6,
