@@ -5,20 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from server.jobs.errors import RequestError
 from server.jobs.request import AUTO_PLAN, SEED_COUNT, VideoRequest, VideoRequestInput
 from server.models import ModelDescription, ModelRegistry, RequestLimits
 
 MAX_SEED = SEED_COUNT - 1
 
-
-class RequestError(Exception):
-    """A request that cannot be run: a stable `code`, a `message` that says what to change, and the `field`."""
-
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
+__all__ = ["MAX_SEED", "RequestError", "check_request", "complete_request", "draw_seed"]
 
 
 def draw_seed() -> int:
