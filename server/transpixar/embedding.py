@@ -54,3 +54,17 @@ class RGBAPatchEmbed(CogVideoXPatchEmbed):
         # The text goes in again because stock code adds positions to text and video as one table; it is a few tokens.
         alpha = super().forward(text_embeds, alpha)[:, text_embeds.shape[1] :]  # (B, L, D)
         return torch.cat([text_and_rgb, alpha + self.domain_emb], dim=1)
+
+    def _get_positional_embeddings(
+        self, sample_height: int, sample_width: int, sample_frames: int, device: torch.device | None = None
+    ) -> torch.Tensor:
+        """Make the position table ``(1, T + L, D)`` for a clip that is not of the model's own size.
+
+        Learned positions of a shorter clip are the first of the table. diffusers would take sine and cosine in their
+        place, which the model never saw.
+        """
+        if not self.use_learned_positional_embeddings:
+            return super()._get_positional_embeddings(sample_height, sample_width, sample_frames, device=device)
+        tokens = sample_height // self.patch_size * (sample_width // self.patch_size)
+        latent_frames = (sample_frames - 1) // self.temporal_compression_ratio + 1
+        return self.pos_embedding[:, : self.max_text_seq_length + latent_frames * tokens]

@@ -5,6 +5,7 @@ stored request generates.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -37,6 +38,10 @@ class Guidance:
             return self.scale
         phase = ((self.num_steps - timestep) / self.num_steps) ** 5.0
         return 1 + self.scale * (1 - math.cos(math.pi * phase)) / 2
+
+    def exceeds(self, threshold: float, timesteps: Iterable[float]) -> bool:
+        """Say whether guidance is wanted at all and the scale is above a threshold at any of these timesteps."""
+        return self.scale > 1 and any(self.at(timestep) > threshold for timestep in timesteps)
 
 
 def check_cfg_schedule(schedule: str) -> CfgSchedule:

@@ -1,7 +1,8 @@
 """The TransPixar pipeline: `CogVideoXPipeline` with an alpha half."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -12,32 +13,41 @@ from diffusers.pipelines.cogvideo.pipeline_output import CogVideoXPipelineOutput
 from .adapter import RGBA_ADAPTER, enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
 from .attention import TextToAlpha
 from .cancellation import StopRequest, cancellable, check_stop
+from .clip import Clip
+from .conditioning import for_each_clip
+from .denoiser import Denoiser
 from .guidance import Guidance, check_cfg_schedule
+from .limits import ClipLimits
+from .preparation import draw_latents, encode_footage, encode_image, encode_words, rotary_table
+from .sampling import Generators, Observer, SamplingState, sample
 from .scheduler import TrailingDPMScheduler
+from .style import StyleLora, set_style_loras
 
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any] | None]
 
-_CLEAN_LATENTS = "old_pred_original_sample"  # what the inherited sampling loop calls the last x0 estimate
-
 
 class TransPixarPipeline(CogVideoXPipeline):
-    """Generates clips with an alpha channel from a prompt (TransPixar, arXiv 2501.03006).
+    """Generates clips with an alpha channel (TransPixar, arXiv 2501.03006): from a prompt; from a prompt and a first
+    frame, on an image-to-video base; or the alpha of given footage.
 
-    Latents are ``(B, 2F, C, H, W)``: F RGB frames, then F alpha frames. Everything that is not about the two halves is
-    inherited from diffusers.
+    Latents are ``(B, 2F, C, H, W)``: F RGB frames, then F alpha frames. One class serves text-to-video and
+    image-to-video bases, which differ only in the channels that the transformer reads. The components, loading, prompt
+    encoding and rotary tables are diffusers'; the sampling loop is `sampling.sample`.
 
     Attributes:
-        should_stop: looked at before every transformer block and every step; when it returns True, the running call
-            raises `GenerationCancelled`. None for never.
+        should_stop: looked at before every transformer block, every step, and every encoding and decoding; when it
+            returns True, the running call raises `GenerationCancelled`. None for never.
+        batch_guidance: see `Denoiser`.
+        skip_guidance_below: see `Denoiser`; at 1.0 the clip is that of full guidance, up to rounding.
         predicted_clean_latents: the sampler's estimate of the clean latents after the last finished step,
             ``(B, 2F, C, H, W)``, for `decode_preview`; None before the first.
     """
 
-    _callback_tensor_inputs = [*CogVideoXPipeline._callback_tensor_inputs, _CLEAN_LATENTS]
-
     should_stop: StopRequest | None = None
+    batch_guidance: bool = True
+    skip_guidance_below: float = 1.0
     predicted_clean_latents: torch.Tensor | None = None
-    _guidance: Guidance | None = None
+    _current_timestep: torch.Tensor | None = None
 
     # ---- loading ----
 
@@ -57,7 +67,7 @@ class TransPixarPipeline(CogVideoXPipeline):
         base's configuration, with trailing timesteps; see `TrailingDPMScheduler`.
 
         Args:
-            pretrained_model_name_or_path: the base model.
+            pretrained_model_name_or_path: the base model, text-to-video or image-to-video.
             rgba_lora: see `enable_rgba`; None loads the base alone, to call `enable_rgba` on its transformer later.
             lora_alpha: see `enable_rgba`.
             text_to_alpha: see `enable_rgba`.
@@ -88,126 +98,19 @@ class TransPixarPipeline(CogVideoXPipeline):
         set_text_to_alpha(self.transformer, mode)
 
     @property
-    def guidance_scale(self) -> float:
-        """The guidance scale of the present step. The inherited sampling loop reads it at every step."""
-        if self._guidance is None or self._current_timestep is None:
-            return self._guidance_scale
-        return self._guidance.at(float(self._current_timestep))
-
-    @property
     def size_multiple(self) -> int:
         """Number that width and height must be multiples of, in pixels."""
-        return self.vae_scale_factor_spatial * self.transformer.config.patch_size
+        return ClipLimits.of(self).size_multiple
 
-    # ---- generating ----
-
-    @torch.no_grad()
-    def __call__(
-        self,
-        prompt: str | list[str] | None = None,
-        *,
-        height: int | None = None,
-        width: int | None = None,
-        num_frames: int | None = None,
-        num_inference_steps: int = 50,
-        guidance_scale: float = 6.0,
-        cfg_schedule: str = "constant",
-        max_sequence_length: int | None = None,
-        output_type: str = "np",
-        callback_on_step_end: StepCallback | None = None,
-        callback_on_step_end_tensor_inputs: list[str] | None = None,
-        **kwargs: Any,
-    ) -> CogVideoXPipelineOutput | tuple[Any, ...]:
-        """Generate RGBA clips.
-
-        Args:
-            prompt: what to show; one clip for each.
-            height: in pixels, a multiple of `size_multiple`; None for the model's own.
-            width: likewise.
-            num_frames: ``k * t + 1`` for the autoencoder's temporal compression ``t``; None for the model's own.
-            num_inference_steps: number of sampling steps.
-            guidance_scale: at most 1 does without the unconditional pass.
-            cfg_schedule: "constant" or "dynamic"; see `Guidance`.
-            max_sequence_length: number of text tokens; None for the model's own.
-            output_type: "np" for float32 ``(B, F, H, W, 4)`` in 0..1, the RGB half as decoded and alpha; "pil" for
-                lists of RGBA images; "latent" for ``(B, 2F, C, H, W)``.
-            callback_on_step_end: ``fn(pipe, step, timestep, tensors)`` after every step, as in diffusers; it may
-                return tensors to replace, or None.
-            callback_on_step_end_tensor_inputs: names of the tensors that the callback gets; latents by default.
-            kwargs: negative_prompt, generator, latents, prompt_embeds and the rest of diffusers' arguments.
-
-        Raises:
-            ValueError: a size, frame count or schedule cannot be used; the message says which to use instead.
-            GenerationCancelled: `should_stop` returned True.
-        """
+    @property
+    def is_image_to_video(self) -> bool:
+        """Say whether the base reads a first frame beside the noisy latents."""
         config = self.transformer.config
-        height = config.sample_height * self.vae_scale_factor_spatial if height is None else height
-        width = config.sample_width * self.vae_scale_factor_spatial if width is None else width
-        num_frames = config.sample_frames if num_frames is None else num_frames
-        self._check_clip(height, width, num_frames)
+        return config.in_channels == 2 * config.out_channels
 
-        self._guidance = Guidance(guidance_scale, check_cfg_schedule(cfg_schedule), num_inference_steps)
-        self._num_frames = num_frames
-        self._current_timestep = None
-        self.predicted_clean_latents = None
-        names = ["latents"] if callback_on_step_end_tensor_inputs is None else callback_on_step_end_tensor_inputs
-        try:
-            with cancellable(self.transformer.transformer_blocks, self.should_stop):
-                return super().__call__(
-                    prompt=prompt,
-                    height=height,
-                    width=width,
-                    num_frames=num_frames,
-                    num_inference_steps=num_inference_steps,
-                    guidance_scale=guidance_scale,
-                    max_sequence_length=max_sequence_length or config.max_text_seq_length,
-                    output_type=output_type,
-                    callback_on_step_end=self._observe_steps(callback_on_step_end, names),
-                    callback_on_step_end_tensor_inputs=[*names, _CLEAN_LATENTS],
-                    **kwargs,
-                )
-        except BaseException:
-            self.maybe_free_model_hooks()  # what the inherited call does at its end: offload, and reset caches
-            raise
-
-    def prepare_latents(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Draw noise for one half and repeat it: both halves start from the same, as in the released code.
-
-        Latents given by the caller may hold one half, ``(B, F, C, H, W)``, or both.
-        """
-        latents = super().prepare_latents(*args, **kwargs)
-        latent_frames = (self._num_frames - 1) // self.vae_scale_factor_temporal + 1
-        if latents.shape[1] == 2 * latent_frames:
-            return latents
-        return latents.repeat(1, 2, 1, 1, 1)  # (B, F, C, H, W) -> (B, 2F, C, H, W)
-
-    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode latents ``(B, 2F, C, H, W)`` to RGBA pixels ``(B, 4, T, H', W')`` in -1..1.
-
-        Both halves go through the same RGB autoencoder; alpha is the largest channel of its half.
-        """
-        rgb, alpha = latents.chunk(2, dim=1)  # (B, F, C, H, W) each
-        check_stop(self.should_stop)
-        rgb = super().decode_latents(rgb)  # (B, 3, T, H', W')
-        check_stop(self.should_stop)
-        alpha = super().decode_latents(alpha).amax(dim=1, keepdim=True)  # (B, 1, T, H', W')
-        pixels = torch.cat([rgb, alpha], dim=1)
-        # With an even number of latent frames the autoencoder decodes the first one to t frames instead of one; the
-        # last of them is the one that the clip begins with.
-        num_frames = (latents.shape[1] // 2 - 1) * self.vae_scale_factor_temporal + 1
-        return pixels[:, :, -num_frames:]
-
-    @torch.no_grad()
-    def decode_preview(self, latents: torch.Tensor) -> np.ndarray:
-        """Decode the middle frame of latents ``(B, 2F, C, H, W)``, as cheaply as the autoencoder allows.
-
-        Returns:
-            float32 ``(H', W', 4)`` in 0..1: RGB as decoded, and alpha; of the first clip of a batch.
-        """
-        middle = latents.shape[1] // 4
-        halves = [half[:1, middle : middle + 1] for half in latents.chunk(2, dim=1)]  # (1, 1, C, H, W) each
-        pixels = self.decode_latents(torch.cat(halves, dim=1).to(self.vae.dtype))  # (1, 4, 1, H', W')
-        return self.video_processor.postprocess_video(pixels, output_type="np")[0, 0]
+    def set_style_loras(self, loras: Sequence[StyleLora]) -> None:
+        """Use exactly these ``(file, strength)`` beside RGBA; see `style.set_style_loras`."""
+        set_style_loras(self, loras)
 
     def unload_lora_weights(self) -> None:
         """Drop every LoRA but RGBA's, without which the transformer has no alpha (`disable_rgba` drops that)."""
@@ -218,56 +121,213 @@ class TransPixarPipeline(CogVideoXPipeline):
             self.transformer.delete_adapters(others)
         return self.transformer.set_adapters(RGBA_ADAPTER)
 
-    # ---- for the inherited sampling loop ----
+    # ---- generating ----
 
-    def _prepare_rotary_positional_embeddings(
-        self, height: int, width: int, num_frames: int, device: torch.device
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Make the rotary table of one half; the attention processor gives it to both (eq. 5)."""
-        return super()._prepare_rotary_positional_embeddings(height, width, num_frames // 2, device)
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | list[str] | None = None,
+        *,
+        negative_prompt: str | list[str] | None = None,
+        image: Any = None,
+        rgb_video: Any = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_frames: int | None = None,
+        num_inference_steps: int = 50,
+        guidance_scale: float = 6.0,
+        cfg_schedule: str = "constant",
+        num_videos_per_prompt: int = 1,
+        generator: Generators = None,
+        latents: torch.Tensor | None = None,
+        prompt_embeds: torch.Tensor | None = None,
+        negative_prompt_embeds: torch.Tensor | None = None,
+        max_sequence_length: int | None = None,
+        output_type: str = "np",
+        return_dict: bool = True,
+        callback_on_step_end: StepCallback | None = None,
+    ) -> CogVideoXPipelineOutput | tuple[Any, ...]:
+        """Generate RGBA clips.
 
-    def _observe_steps(self, callback: StepCallback | None, names: list[str]) -> StepCallback:
-        """Wrap the caller's callback: keep the clean estimate for previews and look at `should_stop`."""
-
-        def observe(pipe: Self, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            self.predicted_clean_latents = tensors[_CLEAN_LATENTS]
-            replaced = callback(pipe, step, timestep, {name: tensors[name] for name in names}) if callback else None
-            check_stop(self.should_stop)
-            return replaced or {}
-
-        return observe
-
-    def _check_clip(self, height: int, width: int, num_frames: int) -> None:
-        """Check what the model cannot do.
+        Args:
+            prompt: one prompt or several, a clip each; or give prompt_embeds.
+            negative_prompt: what to keep away from; one for all or one for each.
+            image: the first frame, straight RGB or RGBA, ``(H, W, 3 or 4)`` or ``(B, H, W, 3 or 4)`` floats in 0..1, on
+                an image-to-video base, which cannot do without.
+            rgb_video: footage whose alpha is wanted, ``(F, H, W, 3)`` or ``(B, F, H, W, 3)`` floats in 0..1. It comes
+                back as the RGB of the clip, untouched. An image-to-video base sees its first frame too.
+            height: in pixels, a multiple of `size_multiple`; None for that of what is given, or the model's own.
+            width: likewise.
+            num_frames: ``k * t + 1`` for the autoencoder's temporal compression ``t``; None likewise.
+            num_inference_steps: number of sampling steps.
+            guidance_scale: at most 1 does without the unconditional pass.
+            cfg_schedule: "constant" or "dynamic"; see `Guidance`.
+            num_videos_per_prompt: so many clips of each prompt, which come out side by side.
+            generator: randomness; a list gives every clip its own, and the clip is the one it makes alone.
+            latents: noise to begin with, ``(B, F, C, H, W)`` for both halves, or ``(B, 2F, C, H, W)``.
+            prompt_embeds: ``(B, T, D_text)`` from `encode_prompt`, in place of prompt.
+            negative_prompt_embeds: likewise, in place of negative_prompt.
+            max_sequence_length: number of text tokens; None for the model's own.
+            output_type: "np" for float32 ``(B, F, H, W, 4)`` in 0..1, the RGB half as decoded and alpha; "pil" for
+                lists of RGBA images; "latent" for ``(B, 2F, C, H, W)``.
+            return_dict: False for the tuple ``(frames,)``.
+            callback_on_step_end: ``fn(pipe, step, timestep, {"latents": ...})`` after every step, as in diffusers; it
+                may return a dict with latents to go on with.
 
         Raises:
-            ValueError: with a sentence that says which value to use.
+            ValueError: something given cannot be used; the message says what to use instead.
+            GenerationCancelled: `should_stop` returned True.
         """
+        # 1. Check
+        clip = self._check_clip(image, rgb_video, width, height, num_frames)
+        size = (clip.height, clip.width)
+        self.check_inputs(prompt, *size, negative_prompt, None, prompt_embeds, negative_prompt_embeds)
+        max_steps = self.scheduler.config.num_train_timesteps
+        _check_call(output_type, num_inference_steps, max_steps, num_videos_per_prompt)
+        guidance = Guidance(guidance_scale, check_cfg_schedule(cfg_schedule), num_inference_steps)
+
+        with self._running():
+            # 2. Choose timesteps
+            self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+            self._num_timesteps = len(self.scheduler.timesteps)
+            guided = guidance.exceeds(self.skip_guidance_below, self.scheduler.timesteps.tolist())
+
+            # 3. Encode words, (B, T, D_text) each
+            embeds, negative_embeds = encode_words(
+                self,
+                prompt,
+                negative_prompt,
+                guided=guided,
+                prompt_embeds=prompt_embeds,
+                negative_prompt_embeds=negative_prompt_embeds,
+                max_sequence_length=max_sequence_length,
+                copies=num_videos_per_prompt,
+            )
+            clip.check_count(len(embeds) // num_videos_per_prompt)
+
+            # 4. Draw noise and encode frames
+            latents = draw_latents(self, clip, len(embeds), generator, latents)  # (B, 2F, C, H, W)
+            denoiser = Denoiser(
+                self.transformer,
+                embeds,
+                negative_embeds,
+                rotary=rotary_table(self, clip),
+                image_latents=encode_image(self, clip, len(embeds)),
+                batch_guidance=self.batch_guidance,
+                skip_guidance_below=self.skip_guidance_below,
+            )
+            held = encode_footage(self, clip, latents)
+
+            # 5. Sample
+            with self.progress_bar(total=self._num_timesteps) as progress:
+                observe = self._observe_steps(callback_on_step_end, progress)
+                latents = sample(
+                    denoiser, self.scheduler, latents, guidance, generator=generator, held=held, on_step=observe
+                )
+
+            # 6. Decode
+            frames: Any = latents if output_type == "latent" else self._finish(latents, clip, output_type)
+        return CogVideoXPipelineOutput(frames=frames) if return_dict else (frames,)
+
+    def decode_latents(self, latents: torch.Tensor, *, alpha_only: bool = False) -> torch.Tensor:
+        """Decode latents ``(B, 2F, C, H, W)`` to RGBA pixels ``(B, 4, T, H', W')`` in -1..1.
+
+        Both halves go through the same RGB autoencoder; alpha is the largest channel of its half. Everything that the
+        pipeline decodes goes through here.
+
+        Args:
+            latents: RGB frames, then alpha frames.
+            alpha_only: decode the alpha half alone, to ``(B, 1, T, H', W')``.
+        """
+        rgb, alpha = latents.chunk(2, dim=1)  # (B, F, C, H, W) each
+        pixels = [] if alpha_only else [self._decode_half(rgb)]
+        pixels.append(self._decode_half(alpha).amax(dim=1, keepdim=True))  # (B, 1, T, H', W')
+        return torch.cat(pixels, dim=1)
+
+    @torch.no_grad()
+    def decode_preview(self, latents: torch.Tensor) -> np.ndarray:
+        """Decode the middle frame of latents ``(B, 2F, C, H, W)``, as cheaply as the autoencoder allows.
+
+        Returns:
+            float32 ``(H', W', 4)`` in 0..1: RGB as decoded, and alpha; of the first clip of a batch.
+        """
+        middle = latents.shape[1] // 4
+        halves = [half[:1, middle : middle + 1] for half in latents.chunk(2, dim=1)]  # (1, 1, C, H, W) each
+        pixels = self.decode_latents(torch.cat(halves, dim=1))  # (1, 4, 1, H', W')
+        return self.video_processor.postprocess_video(pixels.float(), output_type="np")[0, 0]
+
+    # ---- the steps of a call ----
+
+    def _check_clip(
+        self, image: Any, rgb_video: Any, width: int | None, height: int | None, num_frames: int | None
+    ) -> Clip:
+        """Settle on the clip's size and length, and check what the model cannot do; raises ValueError."""
         if not is_rgba_enabled(self.transformer):
             raise ValueError(
                 "This pipeline has no RGBA weights; give rgba_lora to from_pretrained, or call enable_rgba on its "
                 "transformer."
             )
-        for name, size in (("Width", width), ("Height", height)):
-            if size < self.size_multiple or size % self.size_multiple:
-                raise ValueError(_not_a_multiple(name, size, self.size_multiple))
-        compression = self.vae_scale_factor_temporal
-        if num_frames < 1 or (num_frames - 1) % compression:
-            below = max(num_frames - 1, 0) // compression * compression + 1
-            raise ValueError(
-                f"{num_frames} frames cannot be made: this model makes a multiple of {compression} plus 1; use "
-                f"{below} or {below + compression}."
-            )
-        # CogVideoX 1.5 joins latent frames in time; a padded half would shift alpha against RGB.
-        latent_frames, patch = (num_frames - 1) // compression + 1, self.transformer.config.patch_size_t or 1
-        if latent_frames % patch:
-            raise ValueError(
-                f"{num_frames} frames cannot be made: this model joins {patch} latent frames into one; use "
-                f"{num_frames + (patch - latent_frames % patch) * compression}."
-            )
+        config, pixels = self.transformer.config, self.vae_scale_factor_spatial
+        clip = Clip.of(
+            image,
+            rgb_video,
+            size=(width, height),
+            num_frames=num_frames,
+            default=Clip(config.sample_width * pixels, config.sample_height * pixels, config.sample_frames),
+            image_to_video=self.is_image_to_video,
+        )
+        ClipLimits.of(self).check(clip.width, clip.height, clip.num_frames)
+        return clip
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Make what happens within cancellable, and leave a pipeline that can be used again, whatever happens."""
+        self._interrupt = False
+        self._current_timestep = None
+        self.predicted_clean_latents = None
+        try:
+            with cancellable(self.transformer.transformer_blocks, self.should_stop):
+                yield
+        finally:
+            self._current_timestep = None
+            self.maybe_free_model_hooks()  # offloads where that is on, and resets caches
+
+    def _observe_steps(self, callback: StepCallback | None, progress: Any) -> Observer:
+        """Make what the loop calls after a step: previews, the caller's callback and `should_stop` hang on it."""
+
+        def observe(state: SamplingState) -> None:
+            self._current_timestep = state.timestep
+            self.predicted_clean_latents = state.clean
+            if callback is not None:
+                replaced = callback(self, state.step, state.timestep, {"latents": state.latents})
+                state.latents = (replaced or {}).get("latents", state.latents)
+            progress.update()
+            check_stop(self.should_stop)
+
+        return observe
+
+    def _decode_half(self, latents: torch.Tensor) -> torch.Tensor:
+        """Decode one half ``(B, F, C, H, W)`` to pixels ``(B, 3, T, H', W')`` in -1..1."""
+        check_stop(self.should_stop)
+        pixels = super().decode_latents(latents.to(self.vae.dtype))
+        # With an even number of latent frames the autoencoder decodes the first one to t frames instead of one; the
+        # last of them is the one that the clip begins with.
+        num_frames = (latents.shape[1] - 1) * self.vae_scale_factor_temporal + 1
+        return pixels[:, :, -num_frames:]
+
+    def _finish(self, latents: torch.Tensor, clip: Clip, output_type: str) -> Any:
+        """Decode latents to what the caller wants; given footage is not decoded but handed back as it came."""
+        pixels = self.decode_latents(latents, alpha_only=clip.footage is not None)  # (B, 4 or 1, T, H', W')
+        frames = self.video_processor.postprocess_video(pixels.float(), output_type="np")  # (B, T, H', W', 4 or 1)
+        if clip.footage is not None:
+            frames = np.concatenate([for_each_clip(clip.footage.rgb, len(frames)).numpy(), frames], axis=-1)
+        return frames if output_type == "np" else [self.video_processor.numpy_to_pil(one) for one in frames]
 
 
-def _not_a_multiple(name: str, size: int, multiple: int) -> str:
-    below = max(size // multiple, 1) * multiple
-    choice = f"{below}" if size < multiple else f"{below} or {below + multiple}"
-    return f"{name} {size} is not a multiple of {multiple}; use {choice}."
+def _check_call(output_type: str, num_inference_steps: int, max_steps: int, num_videos_per_prompt: int) -> None:
+    if output_type not in {"np", "pil", "latent"}:
+        raise ValueError(f'output_type is "{output_type}"; use "np", "pil" or "latent".')
+    if not 1 <= num_inference_steps <= max_steps:
+        raise ValueError(f"{num_inference_steps} sampling steps cannot be taken; use 1 to {max_steps}.")
+    if num_videos_per_prompt < 1:
+        raise ValueError(f"{num_videos_per_prompt} clips of each prompt cannot be made; use at least 1.")

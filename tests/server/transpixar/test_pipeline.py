@@ -254,4 +254,4 @@ def test_frames_that_cannot_be_joined_are_refused():
     enable_rgba(transformer, make_rgba_weights(transformer))
     pipe = TransPixarPipeline(make_tokenizer(), make_text_encoder(), make_autoencoder(), transformer, make_scheduler())
     with pytest.raises(ValueError, match="joins 2 latent frames into one; use 7"):
-        generate(pipe, num_frames=5)
+        generate(pipe, width=32, num_frames=5)
