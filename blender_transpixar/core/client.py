@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
+import requests.auth
 
 from .address import is_loopback
 from .errors import (
@@ -29,14 +30,30 @@ ANSWER_TIMEOUT_S = 20.0
 EVENTS_TIMEOUT_S = 45.0
 
 
-class ServerClient:
-    """One server, one `requests.Session`. Methods raise the errors of `errors.py`."""
+class _Bearer(requests.auth.AuthBase):
+    """Shows the server's token. As `auth` and not as a header, which a .netrc file would replace."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class ServerClient:
+    """One server, one `requests.Session`. Methods raise the errors of `errors.py`.
+
+    `token` is needed by a server that was started with one.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         self._session = requests.Session()
         # A proxy of the environment must not see, and could not reach, this computer's own ports.
         self._session.trust_env = not is_loopback(url)
+        if token is not None:
+            self._session.auth = _Bearer(token)
 
     def close(self) -> None:
         """Close the kept-alive connections."""

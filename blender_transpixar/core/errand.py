@@ -65,7 +65,7 @@ class Errand:
     def cancel(self) -> None:
         """Stop the errand; called from another thread. The server is told at once when it has the job."""
         self._cancelled.set()
-        if self._job is not None and not self._job.state.final:
+        if self._job is not None and not self._job.finished:
             self._tell_server_to_cancel(self._job.id)
 
     def run(self) -> None:
@@ -95,17 +95,17 @@ class Errand:
         if job.state is JobState.CANCELLED:
             raise _CancelledByArtist
         if job.state is JobState.INTERRUPTED:
-            raise JobInterruptedError("The server was stopped while it made this clip. Generate it again.")
+            raise JobInterruptedError("The server was stopped twice while it made this clip. Generate it again.")
         raise job.error or JobFailedError("The server could not make this clip. Look at its log, then try again.")
 
     def _follow(self, job_id: str) -> Job:
-        """Follow the job's events to its final state, reconnecting where the stream broke off."""
+        """Follow the job's events to its end, reconnecting where the stream broke off."""
         while True:
             try:
                 for job, sent, event_id in self._client.events(job_id, self._last_event_id, self._on_contact):
                     self._job, self._job_as_sent, self._last_event_id = job, sent, event_id
                     self._emit(JobChanged(self._command.tag, sent))
-                    if job.state.final:
+                    if job.finished:
                         return job
                     self._fetch_preview(job)
             except (ServerNotRunningError, ServerRefusedError):

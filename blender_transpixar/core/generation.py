@@ -101,4 +101,5 @@ def _phase_of(job: Job) -> str:
         JobState.RUNNING: f"Step {job.step} of {job.of}",
         JobState.DECODING: "Decoding frames",
         JobState.ENCODING: "Writing frames",
+        JobState.INTERRUPTED: "Waiting for the server",
     }.get(job.state, "Saving")

@@ -9,7 +9,7 @@ from .errors import JobFailedError, NotATransPixarServerError, TransPixarError
 
 
 class JobState(StrEnum):
-    """The life of a job, in order; the last four are final."""
+    """The life of a job, in order; one of the last four is its end, though an interrupted one may be taken up again."""
 
     QUEUED = "queued"
     LOADING = "loading"
@@ -21,21 +21,20 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
 
-    @property
-    def final(self) -> bool:
-        """Whether the job will not change any more."""
-        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED)
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One state of a job; `sequence` grows with every change. `step` of `of` counts finished sampling steps."""
+    """One state of a job; `sequence` grows with every change. `step` of `of` counts finished sampling steps.
+
+    `finished` says that nothing more will happen.
+    """
 
     id: str
     state: JobState
     sequence: int
     step: int
     of: int
+    finished: bool = False
     queue_position: int | None = None
     preview_url: str | None = None
     preview_step: int = 0
@@ -56,6 +55,7 @@ class Job:
                 sequence=int(data["sequence"]),
                 step=int(progress["step"]),
                 of=int(progress["of"]),
+                finished=bool(data["finished"]),
                 queue_position=data.get("queue_position"),
                 preview_url=preview.get("url"),
                 preview_step=int(preview.get("step") or 0),

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -120,13 +121,26 @@ def test_cancelling_works_while_the_server_is_out_of_reach(dispatcher: Dispatche
     requests.post(f"{server.url}/v1/videos/{generation.job.id}/cancel")
 
 
-def test_a_server_restarted_in_the_middle_says_that_the_clip_was_interrupted(
+def test_a_server_restarted_in_the_middle_takes_the_clip_up_again(
     dispatcher: Dispatcher, model_dir: Path, tmp_path: Path
 ):
     server = RealServer(model_dir, tmp_path / "data", tmp_path / "server.log").start()
     generation = dispatcher.start(LONG, server.url, tmp_path / "clips", tmp_path / "previews")
     pump_until(dispatcher, is_sampling(generation))
     server.stop()
+    server.start()
+    dispatcher.wait(generation)
+    server.stop()
+    assert generation.error is None
+    Clip.open(generation.folder)
+
+
+def test_a_server_that_has_lost_its_jobs_says_so(dispatcher: Dispatcher, model_dir: Path, tmp_path: Path):
+    server = RealServer(model_dir, tmp_path / "data", tmp_path / "server.log").start()
+    generation = dispatcher.start(LONG, server.url, tmp_path / "clips", tmp_path / "previews")
+    pump_until(dispatcher, is_sampling(generation))
+    server.stop()
+    shutil.rmtree(tmp_path / "data")
     server.start()
     dispatcher.wait(generation)
     server.stop()

@@ -7,6 +7,7 @@ from blender_transpixar.core.request import ClipRequest
 JOB = {
     "id": "ab" * 16,
     "state": "running",
+    "finished": False,
     "sequence": 5,
     "created_at": "2026-01-31T12:00:00.000Z",
     "updated_at": "2026-01-31T12:00:01.000Z",
@@ -15,7 +16,7 @@ JOB = {
     "progress": {"phase": "running", "step": 3, "of": 20},
     "preview": {"url": "/v1/videos/x/preview?v=3", "step": 3},
     "error": None,
-    "clip": None,
+    "clips": [],
 }
 
 
@@ -39,7 +40,21 @@ def test_an_empty_prompt_is_refused_before_anything_is_sent(prompt: str):
 def test_a_job_is_read():
     job = Job.from_json(JOB)
     assert (job.state, job.step, job.of, job.preview_step) == (JobState.RUNNING, 3, 20, 3)
-    assert not job.state.final
+    assert not job.finished
+
+
+def test_the_clip_of_a_job_is_the_first_on_disk():
+    clips = [
+        {"name": "fire_7_abababab", "sidecar": "fire.transpixar"},
+        {"name": "fire_8_abababab", "sidecar": "fire.x"},
+    ]
+    job = Job.from_json(JOB | {"state": "succeeded", "finished": True, "clips": clips})
+    assert job.finished
+    assert (job.clip_name, job.sidecar_name) == ("fire_7_abababab", "fire.transpixar")
+
+
+def test_an_interrupted_job_may_be_taken_up_again():
+    assert not Job.from_json(JOB | {"state": "interrupted"}).finished
 
 
 def test_a_failed_job_carries_the_servers_sentence():
