@@ -22,7 +22,7 @@ from server.media.sidecar import SidecarModel
 from server.media.straight import straight_frames
 from server.models import ModelDescription
 from server.transpixar import GenerationCancelled, TransPixarPipeline
-from server.workers.messages import ClipReady, Generate, JobReport, Phase, Preview, Step
+from server.workers.messages import ClipReady, Generate, JobReport, Load, Phase, Preview, Step
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,26 @@ class ModelNotLoaded(Exception):
 
 
 class ClipGenerator:
-    """Makes clips with the model that was used last, which stays in memory."""
+    """Makes clips on torch's `device` with the model that was used last, which stays in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         diffusers.utils.logging.disable_progress_bar()
         transformers.utils.logging.disable_progress_bar()
         self._folder: Path | None = None
         self._pipe: Any = None
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = device
+        self._loaded_model: str | None = None
+
+    @property
+    def loaded_model(self) -> str | None:
+        """The name of the model in memory."""
+        return self._loaded_model
+
+    def load(self, task: Load, report: ReportTo, should_stop: ShouldStop) -> None:
+        """Bring a model into memory. Raises as `generate` does."""
+        report(Phase(job=task.job, phase="loading"))
+        self._load(task.model_folder, ModelDescription.read(task.model_folder))
+        _check(should_stop)
 
     def generate(self, task: Generate, report: ReportTo, should_stop: ShouldStop) -> None:
         """Make the clips of `task` and tell `report` about it on the way.
@@ -83,7 +95,7 @@ class ClipGenerator:
 
     def unload(self) -> None:
         """Give the model's memory back."""
-        self._folder, self._pipe = None, None
+        self._folder, self._pipe, self._loaded_model = None, None, None
         gc.collect()
         if self._device == "cuda":
             torch.cuda.empty_cache()
@@ -105,7 +117,7 @@ class ClipGenerator:
         except Exception as error:
             raise ModelNotLoaded(f"The model '{model.name}' cannot be loaded from {folder}") from error
         self._pipe.set_progress_bar_config(disable=True)
-        self._folder = folder
+        self._folder, self._loaded_model = folder, model.name
         log.info("model %s loaded on %s in %.1f s", model.name, self._device, time.monotonic() - started)
 
     def _sample(self, task: Generate, model: ModelDescription, report: ReportTo) -> np.ndarray:

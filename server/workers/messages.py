@@ -60,13 +60,6 @@ class Load(_Message):
     hub_folder: Path
 
 
-class Unload(_Message):
-    """To the worker: give the model's memory back. `job` names this command's reports."""
-
-    type: Literal["unload"] = "unload"
-    job: str
-
-
 class Memory(BaseModel):
     """The memory of the worker's device, in bytes: what this process has of it, and all there is."""
 
@@ -77,7 +70,7 @@ class Memory(BaseModel):
 
 
 class Hello(_Message):
-    """From the worker, before anything else: what it runs on."""
+    """From the worker, before anything else: it is ready, and what it runs on."""
 
     type: Literal["hello"] = "hello"
     device: str
@@ -85,8 +78,16 @@ class Hello(_Message):
     versions: dict[str, str]
 
 
+class Unusable(_Message):
+    """From the worker, in place of a Hello: it cannot work here, and what to do. It ends then."""
+
+    type: Literal["unusable"] = "unusable"
+    code: str
+    message: str
+
+
 class Heartbeat(_Message):
-    """From the worker, every few seconds, whatever it does: it is alive."""
+    """From the worker, every few seconds, whatever it does, and at the end of each command: it is alive."""
 
     type: Literal["heartbeat"] = "heartbeat"
     loaded_model: str | None = None
@@ -178,10 +179,10 @@ class Cancelled(_Message):
     job: str
 
 
-Command = Generate | Cancel | Load | Unload
+Command = Generate | Cancel | Load
 # What belongs to a job, and what the worker says of itself.
 JobReport = Phase | Downloading | Planned | Warned | Step | Preview | ClipReady | Finished | Failed | Cancelled
-Report = JobReport | Hello | Heartbeat
+Report = JobReport | Hello | Unusable | Heartbeat
 # The reports after which nothing more comes for the job.
 FINAL_REPORTS = (Finished, Failed, Cancelled)
 

@@ -5,105 +5,80 @@ It ends when its stdin does, so that it never outlives the server.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
-from typing import BinaryIO
 
-from server.logs import log_to_stderr
-from server.workers.messages import (
-    Cancel,
-    Cancelled,
-    Failed,
-    Finished,
-    Generate,
-    JobReport,
-    ProtocolError,
-    read_command,
-)
+from server.jobs.job import JobError
+from server.workers.device import DEVICES, DeviceUnusable, describe_device, hide_other_gpus, memory_probe, torch_device
+from server.workers.inbox import Inbox
+from server.workers.messages import Hello, Unusable
+from server.workers.outbox import Outbox, claim_stdout
+from server.workers.worker import HEARTBEAT_SECONDS, Worker
 
 log = logging.getLogger(__name__)
 
 
-class Inbox:
-    """The commands from the server, read by a thread so that a cancel is seen in the middle of a job."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._tasks: queue.SimpleQueue[Generate] = queue.SimpleQueue()
-        self._cancelled: set[str] = set()
-        threading.Thread(target=self._read, name="inbox", daemon=True).start()
-
-    def next_task(self) -> Generate:
-        """Wait for the next clip to make."""
-        return self._tasks.get()
-
-    def is_cancelled(self, job_id: str) -> bool:
-        """Whether the server wants this job stopped."""
-        return job_id in self._cancelled
-
-    def _read(self) -> None:
-        for line in self._stream:
-            try:
-                command = read_command(line)
-            except ProtocolError as error:
-                log.error("%s", error)
-                break
-            if isinstance(command, Cancel):
-                self._cancelled.add(command.job)
-            elif isinstance(command, Generate):
-                self._tasks.put(command)
-        # The server is gone. The main thread may be deep in the model, so nothing less ends the process at once.
-        os._exit(0)
-
-
-def claim_stdout() -> BinaryIO:
-    """The real stdout, for reports only: whatever else prints to stdout, in Python or C, ends up in the log."""
-    reports = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return reports
-
-
-def main() -> None:
-    """Make clips until stdin ends."""
+def open_channels() -> tuple[Inbox, Outbox]:
+    """Connect this process with the server. From here on, what is printed is log."""
     # Ctrl+C in a terminal reaches every process in it; only the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reports = claim_stdout()
-    log_to_stderr()
-    inbox = Inbox(sys.stdin.buffer)
-    # These bring torch, which takes seconds: the thread that notices the server's end must run by then.
-    from server.workers.failures import describe_failure, is_out_of_memory
+    outbox = Outbox(claim_stdout())
+    # The server adds the time.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
+    return Inbox(sys.stdin.buffer), outbox
+
+
+def main(arguments: list[str]) -> None:
+    """Make clips until stdin ends."""
+    options = _parser().parse_args(arguments)
+    inbox, outbox = open_channels()
+    hide_other_gpus(options.device)
+    try:
+        worker, hello = _build(options.device, inbox, outbox)
+    except DeviceUnusable as error:
+        outbox.send(Unusable(code=error.code, message=str(error)))
+        return
+    except ImportError as error:
+        log.exception("the libraries cannot be loaded")
+        message = f"A library that makes clips cannot be loaded ({error}); install the server's packages again."
+        outbox.send(Unusable(code="worker_unusable", message=message))
+        return
+    worker.run(hello, options.heartbeat)
+
+
+def _build(device: str, inbox: Inbox, outbox: Outbox) -> tuple[Worker, Hello]:
+    """The worker and its greeting. Raises DeviceUnusable and ImportError."""
+    name = torch_device(device)
+    # These take seconds: the thread that notices the server's end runs by now.
+    from server.workers.failures import describe_failure
     from server.workers.generator import ClipGenerator, GenerationCancelled
 
-    def report(message: JobReport) -> None:
-        reports.write(message.to_line())
+    def explain(error: Exception) -> JobError | None:
+        return None if isinstance(error, GenerationCancelled) else describe_failure(error)
 
-    generator = ClipGenerator()
-    while True:
-        task = inbox.next_task()
-        out_of_memory = False
-        try:
-            generator.generate(task, report, lambda job=task.job: inbox.is_cancelled(job))  # type: ignore[misc]
-            report(Finished(job=task.job))
-        except GenerationCancelled:
-            report(Cancelled(job=task.job))
-        except Exception as error:
-            log.exception("job %s failed", task.job)
-            out_of_memory = is_out_of_memory(error)
-            report(Failed(job=task.job, error=describe_failure(error)))
-        if out_of_memory:
-            # Outside of the handler: the exception's frames hold the tensors.
-            generator.unload()
+    return Worker(inbox, outbox, ClipGenerator(name), explain, memory_probe(name)), describe_device(device, name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server.workers.process", description=main.__doc__)
+    parser.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--heartbeat", type=float, default=HEARTBEAT_SECONDS, help="seconds between two signs of life")
+    return parser
+
+
+def _device(name: str) -> str:
+    if not DEVICES.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"'{name}' is no device; take auto, cpu, cuda or cuda:N")
+    return name
 
 
 if __name__ == "__main__":
     try:
-        main()
-    except BaseException:
+        main(sys.argv[1:])
+    except Exception:
         log.exception("the worker cannot go on")
     # Without the interpreter's own end, which the inbox thread, waiting for stdin, would get in the way of.
     os._exit(1)

@@ -1,0 +1,200 @@
+"""One worker process as the server sees it, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server.launch import module_environment
+from server.workers.flow import TokenBucket
+from server.workers.messages import Command, Hello, ProtocolError, Report, Unusable, read_report
+from server.workers.worker_log import Tell, drain_log
+
+# A report is a few hundred bytes.
+_LONGEST_LINE = 1 << 16
+# A worker reports once a step, and a step that takes less than some milliseconds is no model's.
+_BURST_REPORTS = 2000
+_REPORTS_PER_SECOND = 500
+_REAP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the server waits for a worker, in seconds.
+
+    `start` is until it is ready: a cold disk takes a minute for torch. `silence` is between two signs of life, which
+    the worker gives every few seconds unless something holds Python's global lock.
+    """
+
+    start: float = 180.0
+    silence: float = 60.0
+    stop: float = 2.0
+
+
+class ChildWorker:
+    """A worker process. It is watched until it has ended, and ended when it breaks the protocol or falls silent.
+
+    `on_report` is called with every report and may raise ProtocolError. `on_end` is called once, when the process has
+    gone, with the reason: a clause such as "it ended with status 3".
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        patience: Patience,
+        on_report: Callable[[Report], None],
+        on_end: Callable[[str], None],
+        tell_log: Tell,
+    ) -> None:
+        self._process = process
+        self._patience = patience
+        self._on_report = on_report
+        self._on_end = on_end
+        self._tell_log = tell_log
+        self._heard = False
+        self._greeted = False
+        self._reason: str | None = None
+        self._life = asyncio.create_task(self._live(), name=f"worker {process.pid}")
+
+    @classmethod
+    async def start(cls, command: Sequence[str], patience: Patience, **callbacks: Any) -> ChildWorker:
+        """Start `command`. Raises OSError when that is not possible."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
+            env=module_environment(),
+            # A group of its own, so that what it has started goes with it.
+            process_group=0 if os.name == "posix" else None,
+        )
+        return cls(process, patience, **callbacks)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def send(self, command: Command) -> None:
+        """Write a command to the worker. Does nothing when it has gone: `on_end` tells that."""
+        assert self._process.stdin is not None
+        if not self._process.stdin.is_closing():
+            self._process.stdin.write(command.to_line())
+
+    def kill(self, reason: str) -> None:
+        """End the process at once."""
+        if self._process.returncode is None:
+            self._reason = self._reason or reason
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    async def wait(self) -> None:
+        """Wait until the process has gone and `on_end` was called."""
+        await asyncio.shield(self._life)
+
+    async def stop(self) -> None:
+        """End the process: ask it by closing its stdin, and kill it when it does not go."""
+        self._reason = self._reason or "it was stopped"
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await asyncio.wait([self._life], timeout=self._patience.stop)
+        self.kill("it did not stop when it was asked to")
+        await self.wait()
+
+    async def _live(self) -> None:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        watch = asyncio.create_task(self._watch())
+        logs = asyncio.create_task(drain_log(self._process.stderr, self._tell_log))
+        try:
+            # Whoever breaks the protocol cannot be trusted with the rest of the job either.
+            problem = await self._read_reports(self._process.stdout)
+            if problem is not None:
+                self.kill(problem)
+            status = await self._reap(self._process.stdout)
+            # Its last words are the ones that are needed.
+            await asyncio.wait([logs], timeout=1)
+        finally:
+            watch.cancel()
+            logs.cancel()
+        self._on_end(self._reason or _describe_status(status))
+
+    async def _reap(self, stdout: asyncio.StreamReader) -> int | None:
+        """Wait for the end of a process that has closed its stdout or was killed. Returns its status."""
+
+        async def reap() -> None:
+            # asyncio counts a process as ended when its pipes are, and those only when they have been read.
+            while await stdout.read(_LONGEST_LINE):
+                pass
+            await self._process.wait()
+
+        try:
+            await asyncio.wait_for(reap(), 1.0 if self._reason is None else _REAP_SECONDS)
+        except TimeoutError:
+            self.kill("it closed its output and went on")
+            # What it has started may have outlived it, and holds its pipes.
+            self._kill_group()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _REAP_SECONDS)
+        return self._process.returncode
+
+    async def _read_reports(self, stdout: asyncio.StreamReader) -> str | None:
+        """Hand on the reports until the stream ends or breaks the protocol. Returns what is wrong with it, if it is."""
+        flow = TokenBucket(_BURST_REPORTS, _REPORTS_PER_SECOND)
+        while True:
+            try:
+                line = await stdout.readline()
+                if not line.endswith(b"\n"):
+                    return None
+                self._hand_on(read_report(line))
+            except (ProtocolError, ValueError) as error:
+                return f"it broke the protocol: {error}"
+            if not flow.take():
+                return "it flooded the server with reports"
+            # Lines that have come already are read without a pause, in which nobody else would have a turn.
+            await asyncio.sleep(0)
+
+    def _hand_on(self, report: Report) -> None:
+        self._heard = True
+        if not self._greeted and not isinstance(report, Hello | Unusable):
+            raise ProtocolError(f"the first report is of type {report.type}")
+        self._greeted = True
+        self._on_report(report)
+
+    async def _watch(self) -> None:
+        """Kill a worker that has been silent for too long.
+
+        Adds up its own naps rather than looking at a clock: a computer that slept, or a server that was busy, has
+        not made the worker silent.
+        """
+        silence = 0.0
+        while True:
+            limit = self._patience.silence if self._greeted else self._patience.start
+            nap = limit / 8
+            await asyncio.sleep(nap)
+            silence = 0.0 if self._heard else silence + nap
+            self._heard = False
+            if silence >= limit:
+                what = "gave no sign of life" if self._greeted else "was not ready"
+                self.kill(f"it {what} for {limit:g} seconds")
+                return
+
+
+def _describe_status(status: int | None) -> str:
+    if status is None:
+        return "it cannot be ended"
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            return f"it was ended by {signal.Signals(-status).name}"
+    return f"it ended with status {status}"
