@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from server.media.ffmpeg import FfmpegFailed, read_video
 from server.media.images import ImageDamaged, NotAnImage, load_image, straight_pixels
+from server.media.uploaded_video import FfmpegFailed, read_video
 
 Float = npt.NDArray[np.float32]
 
