@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from server.media.images import ImageDamaged, NotAnImage, load_image, straight_pixels
+from server.media.uploaded_image import ImageDamaged, NotAnImage, load_image, straight_pixels
 from server.media.uploaded_video import FfmpegFailed, read_video
 
 Float = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from PIL import Image
 
-from server.media.images import ImageDamaged, NotAnImage, load_image
+from server.media.uploaded_image import ImageDamaged, NotAnImage, load_image
 from server.media.uploaded_video import MAX_FRAMES, FfmpegFailed, FfmpegTimeout, read_video
 
 log = logging.getLogger(__name__)
