@@ -1,0 +1,193 @@
+"""Chooses the memory plan of a clip: the fastest whose predicted peak fits, by the formulas of `memory`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from .memory import ClipSize, ModelMemory
+from .plans import LADDERS, PLANS, WHOLE, Plan, Quality
+
+_GB = 10**9
+# What the formulas do not count: the CUDA context (0.5 GB), workspaces of cuBLAS and cuDNN; on a CPU, Python and torch.
+_RUNTIME_BYTES = 850_000_000
+# Blocks that the allocator cannot use again for the next size, as a share of the activations.
+_FRAGMENTATION = 0.10
+# A plan that was too large by less than this may be too large again.
+_WORTHWHILE = 0.95
+
+
+class DoesNotFit(Exception):
+    """No plan fits; the message says what to ask for instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A plan for one clip.
+
+    Attributes:
+        plan: see `Plan`.
+        predicted_peak_bytes: device memory at the worst moment, with the runtime's own.
+        predicted_host_bytes: main memory for what does not stay on the device.
+        others_wait: the transformer and the autoencoder leave the device while the text encoder is there.
+    """
+
+    plan: Plan
+    predicted_peak_bytes: int
+    predicted_host_bytes: int = 0
+    others_wait: bool = False
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Chooses plans for one clip of one model on one device.
+
+    Attributes:
+        model: what its components need.
+        clip: what is to be made.
+        free_bytes: device memory that this process may fill, with what it holds already.
+        host_free_bytes: main memory likewise; None where that is no concern.
+        on_cpu: the device is the processor: weights have nowhere to be offloaded to, and 8-bit storage gains nothing.
+        quality: see `plans`.
+        guided: guidance is on, so that there are two passes a step.
+    """
+
+    model: ModelMemory
+    clip: ClipSize
+    free_bytes: int
+    host_free_bytes: int | None = None
+    on_cpu: bool = False
+    quality: Quality = "exact"
+    guided: bool = True
+
+    def choose(self, override: str | None = None) -> PlannedRun:
+        """Return the first plan that fits, or the one named by `override`, whether it fits or not.
+
+        Raises:
+            ValueError: there is no such plan, or not on this device; the message names those that there are.
+            DoesNotFit: no plan fits.
+        """
+        if override is not None and override != "auto":
+            return self.predict(self._named(override))
+        for run in map(self.predict, self._ladder()):
+            if self._fits(run):
+                return run
+        raise DoesNotFit(self._advice())
+
+    def after(self, failed: PlannedRun) -> PlannedRun | None:
+        """Return the plan to try when memory ran out under another; None when no plan needs less.
+
+        What was predicted to fit did not, so what fits by prediction is no longer asked; it is the next plan that
+        promises to need notably less.
+        """
+        ladder = self._ladder()
+        following = ladder[ladder.index(failed.plan) + 1 :] if failed.plan in ladder else ladder
+        limit = int(failed.predicted_peak_bytes * _WORTHWHILE)
+        leaner = replace(self, free_bytes=limit)
+        return next((run for run in map(leaner.predict, following) if run.predicted_peak_bytes <= limit), None)
+
+    def predict(self, plan: Plan) -> PlannedRun:
+        """Predict what the clip needs under a plan: the worst of its three phases."""
+        text = self._text_peak()
+        sampling = self._sampling_peak(plan)
+        decoding = self._weights(plan) + _padded(self.model.decoder_activations(self.clip, tiled=plan.vae_tiling))
+        others_wait = False
+        if plan.text_encoder == "resident":
+            text += self._weights(plan) - self.model.text_encoder_weights()
+        elif plan.text_encoder == "cpu":
+            text = 0
+        elif text + self._weights(plan) + _RUNTIME_BYTES <= self.free_bytes:
+            text += self._weights(plan)
+        else:
+            others_wait = True
+        peak = max(text, sampling, decoding) + _RUNTIME_BYTES
+        return PlannedRun(plan, peak, self._host_bytes(plan, others_wait=others_wait), others_wait)
+
+    def _sampling_peak(self, plan: Plan) -> int:
+        passes = 2 if self.guided and plan.batch_guidance else 1
+        kept = 0 if self.quality == "exact" else self.model.cache_state(self.clip)
+        working = _padded(self.model.transformer_activations(self.clip, passes) + kept)
+        return self._weights(plan) + working + self.model.latents(self.clip)
+
+    def _text_peak(self) -> int:
+        prompts = self.clip.clips * (2 if self.guided else 1)
+        return self.model.text_encoder_weights() + _padded(self.model.text_activations(prompts))
+
+    def _weights(self, plan: Plan) -> int:
+        """Bytes of weights on the device while sampling and decoding."""
+        if plan.transformer == "group_offload":
+            transformer = self.model.offloaded_transformer_weights()
+        else:
+            transformer = self.model.transformer_weights(None if plan.storage == "full" else 1)
+        resident = self.model.text_encoder_weights() if plan.text_encoder == "resident" else 0
+        return transformer + self.model.vae_weights() + resident
+
+    def _host_bytes(self, plan: Plan, *, others_wait: bool) -> int:
+        """Bytes of weights in main memory, at most."""
+        if self.on_cpu:
+            return 0
+        away = plan.transformer == "group_offload" or others_wait
+        transformer = self.model.transformer_weights(None if plan.storage == "full" else 1) if away else 0
+        return transformer + (self.model.text_encoder_weights() if plan.text_encoder == "cpu" else 0)
+
+    def _fits(self, run: PlannedRun) -> bool:
+        fits_host = self.host_free_bytes is None or run.predicted_host_bytes <= self.host_free_bytes
+        return run.predicted_peak_bytes <= self.free_bytes and fits_host
+
+    def _ladder(self) -> tuple[Plan, ...]:
+        return WHOLE if self.on_cpu else LADDERS[self.quality]
+
+    def _named(self, name: str) -> Plan:
+        known = [plan.name for plan in WHOLE] if self.on_cpu else list(PLANS)
+        if name not in known:
+            where = "on a processor" if self.on_cpu and name in PLANS else "known"
+            raise ValueError(f'The memory plan "{name}" is not {where}; use "auto" or one of {", ".join(known)}.')
+        return PLANS[name]
+
+    def _advice(self) -> str:
+        """Say what to ask for instead, by trying smaller clips."""
+        runs = [self.predict(plan) for plan in self._ladder()]
+        leanest = min(runs, key=lambda run: run.predicted_peak_bytes)
+        needed, free = leanest.predicted_peak_bytes, self.free_bytes
+        if needed <= free:
+            host = min(run.predicted_host_bytes for run in runs if run.predicted_peak_bytes <= free)
+            return (
+                f"This clip fits the graphics memory only with weights kept in main memory, which takes "
+                f"{_gigabytes(host)}, but {_gigabytes(self.host_free_bytes or 0)} are free; close other programs."
+            )
+        said = f"This clip needs {_gigabytes(needed)} of memory at the least, but {_gigabytes(free)} are free"
+        options = [text for text in (self._fewer_frames(), self._smaller_size()) if text]
+        if not options:
+            return f"{said}; this model is too large for this device, use a smaller model."
+        return f"{said}; use {' or '.join(options)}, or close other programs."
+
+    def _fewer_frames(self) -> str | None:
+        step = self.model.vae["temporal_compression_ratio"] * (self.model.transformer.get("patch_size_t") or 1)
+        for frames in range(self.clip.num_frames - step, 0, -step):
+            if self._possible(replace(self.clip, num_frames=frames)):
+                return f"at most {frames} frames"
+        return None
+
+    def _smaller_size(self) -> str | None:
+        for width, height in _smaller_sizes(self.clip.width, self.clip.height):
+            if self._possible(replace(self.clip, width=width, height=height)):
+                return f"a size of at most {width}x{height}"
+        return None
+
+    def _possible(self, clip: ClipSize) -> bool:
+        planner = replace(self, clip=clip)
+        return any(planner._fits(planner.predict(plan)) for plan in planner._ladder())
+
+
+def _smaller_sizes(width: int, height: int, multiple: int = 16) -> Iterator[tuple[int, int]]:
+    """Yield smaller sizes of about the same shape, largest first."""
+    for smaller in range(width - multiple, 4 * multiple - 1, -multiple):
+        yield smaller, max(round(height * smaller / width / multiple), 1) * multiple
+
+
+def _padded(activations: int) -> int:
+    return int(activations * (1 + _FRAGMENTATION))
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / _GB:.1f} GB"
