@@ -3,54 +3,117 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from server.jobs.feed import JobFeed
+from server.api.metrics import JobMetrics, ObservedFeed
+from server.api.models import ModelStates
+from server.jobs.admission import Admission, AdmissionLimits, free_bytes_of
+from server.jobs.clip_files import ClipFiles
+from server.jobs.clock import SystemClock
 from server.jobs.folders import DataFolders
-from server.jobs.job import Job
+from server.jobs.recovery import recover
+from server.jobs.retention import Retention, RetentionLimits
 from server.jobs.scheduler import Scheduler
-from server.jobs.store import JobStore, MemoryJobStore
-from server.models import ModelRegistry
+from server.jobs.sqlite_store import SqliteJobStore
+from server.jobs.style_loras import StyleLoras
+from server.jobs.tasks import TaskMaker
+from server.media.uploads import UploadFolder
+from server.models import Acceptances, ModelRegistry
+from server.settings import Settings
 from server.workers.engine import Engine
-from server.workers.messages import Generate
+
+log = logging.getLogger(__name__)
+
+_GB = 10**9
+# The worker is asked to end, and killed when it does not; this is longer than either takes.
+_STOP_SECONDS = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Services:
     """The parts of a running server."""
 
-    models: ModelRegistry
+    settings: Settings
     folders: DataFolders
-    store: JobStore
-    feed: JobFeed
-    engine: Engine
+    models: ModelStates
+    store: SqliteJobStore
+    feed: ObservedFeed
+    files: ClipFiles
+    uploads: UploadFolder
+    style_loras: StyleLoras
+    admission: Admission
+    engines: Sequence[Engine]
     scheduler: Scheduler
+    retention: Retention
+    stopping: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
-    def build(cls, models: ModelRegistry, folders: DataFolders, engine: Engine, cancel_grace: float) -> Services:
-        """Put a server together around an engine."""
-        store = MemoryJobStore()
-        feed = JobFeed(store)
+    def build(
+        cls, settings: Settings, folders: DataFolders, models: ModelRegistry, engines: Sequence[Engine]
+    ) -> Services:
+        """Put a server together around its engines, and its data folder in order.
 
-        def make_task(job: Job) -> Generate:
-            return Generate(
-                job=job.id,
-                request=job.request,
-                model_folder=models.folder(job.request.model),
-                hub_folder=folders.root / "hub",
-                clips_folder=folders.clips,
-                preview_file=folders.preview(job.id),
-            )
+        Raises DatabaseError, StoreFailed and OSError.
+        """
+        clock = SystemClock()
+        uploads = UploadFolder(folders.root / "uploads")
+        uploads.open()
+        style_loras = StyleLoras(folders.style_loras)
+        limits = AdmissionLimits(settings.max_queue, settings.max_clip_pixels, round(settings.disk_floor_gb * _GB))
+        admission = Admission(limits, free_bytes_of(folders.root))
+        store = SqliteJobStore(folders.database)
+        feed = ObservedFeed(store, JobMetrics())
+        files = ClipFiles(folders)
+        recover(feed, files, clock.now())
+        scheduler = Scheduler(
+            feed,
+            engines,
+            TaskMaker(models, folders, uploads, style_loras),
+            files,
+            admission,
+            clock=clock,
+            cancel_grace=settings.cancel_grace,
+            idle_unload=settings.idle_unload,
+        )
+        keep = RetentionLimits(settings.keep_days, round(settings.keep_gb * _GB))
+        return cls(
+            settings=settings,
+            folders=folders,
+            models=ModelStates(models, folders, Acceptances.load(folders.root / "licences.json")),
+            store=store,
+            feed=feed,
+            files=files,
+            uploads=uploads,
+            style_loras=style_loras,
+            admission=admission,
+            engines=engines,
+            scheduler=scheduler,
+            retention=Retention(feed, files, uploads, keep, clock),
+        )
 
-        scheduler = Scheduler(store, feed, engine, make_task, folders.remove_partial_clip, cancel_grace)
-        return cls(models, folders, store, feed, engine, scheduler)
+    def start(self) -> None:
+        """Begin to work on the jobs."""
+        self.scheduler.start()
+        self._tasks = [asyncio.create_task(self.retention.run(), name="retention")]
 
     async def stop(self) -> None:
-        """End the job at work, the worker and the event streams, and remove temporary files."""
-        await self.scheduler.stop()
+        """Interrupt the jobs at work, and end the workers and the event streams, within a few seconds."""
+        self.stopping = True
+        for task in self._tasks:
+            task.cancel()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self.scheduler.stop()
+        except TimeoutError:
+            # The next start finds the jobs that were at work and puts them in order.
+            log.error("the workers did not stop in time; killing them")
+            for engine in self.engines:
+                engine.kill()
         self.feed.close()
-        await asyncio.to_thread(self._remove_temporary_files)
 
-    def _remove_temporary_files(self) -> None:
-        for job in self.store.newest_first():
-            self.folders.remove_job(job.id)
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.close()

@@ -1,4 +1,4 @@
-"""Why a call cannot be done: a stable code, a sentence that says what to change, and where."""
+"""Why something cannot be done: a stable code and a sentence that says what to change."""
 
 from __future__ import annotations
 
@@ -27,3 +27,11 @@ class NotAdmitted(Refusal):
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+
+
+class DatabaseError(Exception):
+    """The job database cannot be used: a stable `code`, and a message that says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -11,7 +11,11 @@ from server.media.naming import partial_name
 
 @dataclass(frozen=True)
 class DataFolders:
-    """The folders under the data directory: `clips/` for finished clips, `jobs/<id>/` for what goes with a job."""
+    """The folders under the data directory.
+
+    `clips/` has the finished clips, `jobs/<id>/` what goes with a job, `hub/` what was downloaded, `style_loras/` what
+    its owner puts there, and `jobs.sqlite3` is the database.
+    """
 
     root: Path
 
@@ -20,9 +24,29 @@ class DataFolders:
         """The folder of the finished clips."""
         return self.root / "clips"
 
+    @property
+    def jobs(self) -> Path:
+        """The folder of the jobs' folders."""
+        return self.root / "jobs"
+
+    @property
+    def hub(self) -> Path:
+        """The folder of the files that were downloaded from the hub."""
+        return self.root / "hub"
+
+    @property
+    def style_loras(self) -> Path:
+        """The folder that style LoRAs are put into."""
+        return self.root / "style_loras"
+
+    @property
+    def database(self) -> Path:
+        """The file of the job database."""
+        return self.root / "jobs.sqlite3"
+
     def job(self, job_id: str) -> Path:
         """The folder of a job's temporary files."""
-        return self.root / "jobs" / job_id
+        return self.jobs / job_id
 
     def preview(self, job_id: str) -> Path:
         """The file of a job's latest preview."""
@@ -31,7 +55,7 @@ class DataFolders:
     def create(self) -> None:
         """Make the folders. Raises OSError when that is not possible."""
         self.clips.mkdir(parents=True, exist_ok=True)
-        (self.root / "jobs").mkdir(exist_ok=True)
+        self.jobs.mkdir(exist_ok=True)
 
     def remove_partial_clip(self, job_id: str) -> None:
         """Remove what a killed worker may have left of a clip."""

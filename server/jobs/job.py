@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from server.jobs.request import VideoRequest
-from server.jobs.states import ENDED_STATES, IllegalTransition, JobState, check_transition
+from server.jobs.states import ENDED_STATES, WORKING_STATES, IllegalTransition, JobState, check_transition
 
 MAX_ATTEMPTS = 2
 
@@ -80,7 +80,8 @@ class Job(BaseModel):
     """One request on its way to its clips.
 
     `step` counts finished sampling steps of clip `clip_index`, which counts from 1. `attempt` counts how often the job
-    was taken from the queue or will be; see `MAX_ATTEMPTS`.
+    was taken from the queue or will be; see `MAX_ATTEMPTS`. `cancel_requested` is kept, so that a cancel holds when the
+    server or its worker dies before the worker has obeyed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,6 +94,7 @@ class Job(BaseModel):
     request: VideoRequest
     attempt: int = 1
     pinned: bool = False
+    cancel_requested: bool = False
     queue_position: int | None = None
     clip_index: int = 1
     step: int = 0
@@ -159,9 +161,16 @@ class Job(BaseModel):
     def with_clip(self, clip: Clip) -> Job:
         """The job with its next clip. Raises IllegalTransition unless it was encoding and the clip is the next one."""
         self._require(JobState.ENCODING)
-        if clip.index != len(self.clips) + 1:
-            raise IllegalTransition(f"clip {clip.index} does not follow clip {len(self.clips)}")
-        return self._changed(clips=(*self.clips, clip))
+        return self._changed(clips=self._clips_and(clip))
+
+    def adopted(self, clip: Clip) -> Job:
+        """The job with its next clip, which was on disk before its worker could say so.
+
+        A complete clip shows that the worker had come to encoding. Raises IllegalTransition unless the job was at work.
+        """
+        if self.state not in WORKING_STATES:
+            raise IllegalTransition(f"the job is {self.state}, so nothing can have worked on it")
+        return self._changed(state=JobState.ENCODING, download=None, clips=self._clips_and(clip))
 
     def succeeded(self) -> Job:
         """The job at its good end. Raises IllegalTransition unless it was encoding and has all its clips."""
@@ -175,11 +184,25 @@ class Job(BaseModel):
         check_transition(self.state, JobState.FAILED)
         return self._changed(state=JobState.FAILED, queue_position=None, eta_seconds=None, error=error)
 
+    def without_files(self, kept: tuple[Clip, ...], error: JobError) -> Job:
+        """The finished job, of whose clips only `kept` are still on disk. One that had succeeded has failed then."""
+        if not self.finished:
+            raise IllegalTransition(f"the job is {self.state}; it can make its clips again")
+        if self.state is not JobState.SUCCEEDED:
+            return self._changed(clips=kept)
+        return self._changed(state=JobState.FAILED, clips=kept, error=error)
+
+    def cancelling(self) -> Job:
+        """The job at work that somebody wants stopped. Raises IllegalTransition when nothing works on it."""
+        if self.state not in WORKING_STATES:
+            raise IllegalTransition(f"the job is {self.state}, so there is nothing to stop")
+        return self if self.cancel_requested else self._changed(cancel_requested=True)
+
     def requeued(self, position: int) -> Job:
         """The interrupted job in the queue again. Raises IllegalTransition when it has no attempt left."""
         if self.finished:
             raise IllegalTransition(f"the job was interrupted in its last attempt, number {self.attempt}")
-        check_transition(self.state, JobState.QUEUED)
+        self._require(JobState.INTERRUPTED)
         return self._changed(
             state=JobState.QUEUED,
             attempt=self.attempt + 1,
@@ -187,11 +210,17 @@ class Job(BaseModel):
             clip_index=min(len(self.clips) + 1, self.request.num_clips),
             step=0,
             eta_seconds=None,
+            preview=None,
         )
 
     def pinned_as(self, pinned: bool) -> Job:
         """The job, kept from the limits on age and size or not."""
         return self if pinned == self.pinned else self._changed(pinned=pinned)
+
+    def _clips_and(self, clip: Clip) -> tuple[Clip, ...]:
+        if clip.index != len(self.clips) + 1 or clip.index > self.request.num_clips:
+            raise IllegalTransition(f"clip {clip.index} does not follow clip {len(self.clips)}")
+        return (*self.clips, clip)
 
     def _require(self, state: JobState) -> None:
         if self.state is not state:

@@ -1,90 +1,111 @@
-"""The scheduler: gives the jobs in the queue to the engine, one at a time, and records what becomes of them."""
+"""The scheduler: gives the jobs in the queue to the engines, and records what becomes of them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
+from server.jobs.admission import Admission
+from server.jobs.clip_files import ClipFiles
+from server.jobs.clock import Clock, SystemClock
+from server.jobs.errands import GetReady, LoadModel, UnloadModel
+from server.jobs.errors import NotAdmitted
 from server.jobs.feed import JobFeed
-from server.jobs.job import Download, Job, JobError
-from server.jobs.job import Preview as PreviewMark
+from server.jobs.job import Job, JobError
+from server.jobs.lane import Lane
 from server.jobs.request import VideoRequest
-from server.jobs.states import JobState
-from server.jobs.store import JobStore
-from server.workers.engine import Engine, WorkerDied
-from server.workers.messages import (
-    Cancelled,
-    ClipReady,
-    Downloading,
-    Failed,
-    Finished,
-    Generate,
-    JobReport,
-    Phase,
-    Planned,
-    Preview,
-    Step,
-    Warned,
-)
+from server.jobs.settling import settle_after_stop
+from server.jobs.states import WORKING_STATES, JobState
+from server.jobs.store import IdempotencyKey, StoreFailed
+from server.jobs.tasks import TaskMaker
+from server.workers.engine import Engine
 
 log = logging.getLogger(__name__)
 
+_STORE_RETRY_SECONDS = 2.0
 
-@dataclass
-class _Running:
-    """The job that the engine has, and whether somebody wants it stopped."""
 
-    job_id: str
-    cancel_requested: bool = False
-    kill_timer: asyncio.TimerHandle | None = None
+def free_device_memory(engine: Engine) -> int:
+    """How many bytes an engine's device has left, as far as its worker knows."""
+    memory = engine.memory
+    return memory.total_bytes - memory.used_bytes if memory else 0
 
 
 class Scheduler:
-    """Runs one job at a time. Belongs to one event loop.
+    """Runs as many jobs at a time as it has engines, the oldest first. Belongs to one event loop.
 
-    `make_task` turns a job into the engine's task. `clean_up` removes what a worker that died has left of a job's clip.
-    `cancel_grace` is how many seconds the engine has to obey a cancel before its worker is killed.
+    Of several engines that are free, one that has the job's model in memory gets it, or else the one for which
+    `memory_probe` gives the most bytes. For `cancel_grace` and `idle_unload`, in seconds, see Lane.
     """
 
     def __init__(
         self,
-        store: JobStore,
         feed: JobFeed,
-        engine: Engine,
-        make_task: Callable[[Job], Generate],
-        clean_up: Callable[[str], None],
+        engines: Sequence[Engine],
+        tasks: TaskMaker,
+        files: ClipFiles,
+        admission: Admission,
+        *,
+        clock: Clock | None = None,
+        memory_probe: Callable[[Engine], int] = free_device_memory,
         cancel_grace: float = 10.0,
+        idle_unload: float = 0.0,
     ) -> None:
-        self._store = store
+        clock = clock or SystemClock()
         self._feed = feed
-        self._engine = engine
-        self._make_task = make_task
-        self._clean_up = clean_up
-        self._cancel_grace = cancel_grace
-        self._wake = asyncio.Event()
-        self._running: _Running | None = None
-        self._loop_task: asyncio.Task[None] | None = None
+        self._files = files
+        self._admission = admission
+        self._clock = clock
+        self._memory_probe = memory_probe
+        self._lanes = [
+            Lane(engine, feed, files, tasks, clock, self._match, cancel_grace, idle_unload) for engine in engines
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._retry: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
-        """Start the worker and run the jobs that are there and those that come."""
-        self._loop_task = asyncio.create_task(self._run_jobs(), name="scheduler")
+        """Start the workers and run the jobs that are there and those that come."""
+        self._tasks = [asyncio.create_task(lane.live(), name="lane") for lane in self._lanes]
 
     async def stop(self) -> None:
-        """Interrupt the running job and end the worker. Queued jobs stay as they are."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop_task
-        await self._engine.stop()
+        """End the workers and interrupt the jobs that they had. Queued jobs stay as they are."""
+        self._stopping = True
+        tasks = [*self._tasks, *([self._retry] if self._retry else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(lane.engine.stop() for lane in self._lanes), return_exceptions=True)
+        # Now nobody writes clips any more, so what is on disk is what there is.
+        for lane in self._lanes:
+            lane.forget_cancel()
+            if lane.job_id is not None:
+                with contextlib.suppress(StoreFailed):  # the next start settles it
+                    settle_after_stop(self._feed, self._files, lane.job_id)
+                lane.job_id = None
 
-    def submit(self, request: VideoRequest) -> Job:
-        """Put a request into the queue."""
-        job = self._feed.add(Job.create(request, queue_position=len(self._store.queued()) + 1))
+    def submit(self, request: VideoRequest, key: IdempotencyKey | None = None) -> Job:
+        """Put a request into the queue, or return the job that `key` has made before.
+
+        Raises NotAdmitted, RequestError when the clips are too large, IdempotencyConflict and StoreFailed.
+        """
+        repeated = self._feed.store.find_by_key(key) if key else None
+        if repeated is not None:
+            return repeated
+        if self._stopping:
+            raise NotAdmitted("stopping", "The server is stopping; try again when it runs again.", retry_after=5)
+        queued = self._feed.store.count_by_state().get(JobState.QUEUED, 0)
+        self._admission.check(request, queued, self._at_work())
+        try:
+            job = self._feed.add(Job.create(request, queue_position=queued + 1), key)
+        except StoreFailed as failure:
+            if not failure.is_full:
+                raise
+            raise NotAdmitted("disk_low", "The server's disk is full; make room on it.", retry_after=60) from failure
         log.info("job %s: queued", job.id)
-        self._wake.set()
+        asyncio.get_running_loop().call_soon(self._match)
         return job
 
     def cancel(self, job_id: str) -> Job:
@@ -92,122 +113,67 @@ class Scheduler:
 
         Returns the job as it is now. Raises KeyError when there is no such job.
         """
-        job = self._store.get(job_id)
+        job = self._feed.store.get(job_id)
         if job is None:
             raise KeyError(job_id)
-        if job.state is JobState.QUEUED:
+        if job.state in (JobState.QUEUED, JobState.INTERRUPTED) and not job.finished:
             job = self._feed.publish(job.moved_to(JobState.CANCELLED))
             log.info("job %s: cancelled in the queue", job.id)
-            self._renumber_queue()
-        elif self._running is not None and self._running.job_id == job_id:
-            self._cancel_running(self._running)
-        return job
+            self._feed.renumber_queue()
+        elif job.state in WORKING_STATES:
+            for lane in self._lanes:
+                if lane.job_id == job_id:
+                    lane.cancel()
+        return self._feed.store.get(job_id) or job
 
-    def _cancel_running(self, running: _Running) -> None:
-        if running.cancel_requested:
+    def load(self, model: str) -> None:
+        """Have a model brought into memory, by the engine that can begin first; see `load_error`."""
+        if not any(lane.engine.loaded_model == model for lane in self._lanes):
+            lane = max(self._lanes, key=lambda lane: (lane.is_waiting, self._memory_probe(lane.engine)))
+            lane.give(LoadModel(model))
+
+    def unload(self, model: str) -> None:
+        """Have a model taken out of memory; an engine that makes a clip does so when that is finished."""
+        for lane in self._lanes:
+            lane.give(UnloadModel(model))
+
+    def load_error(self, model: str) -> JobError | None:
+        """Why a model could not be brought into memory when that was last asked for."""
+        return next((lane.load_errors[model] for lane in self._lanes if model in lane.load_errors), None)
+
+    def _at_work(self) -> list[Job]:
+        jobs = [self._feed.store.get(lane.job_id) for lane in self._lanes if lane.job_id is not None]
+        return [job for job in jobs if job is not None]
+
+    def _match(self) -> None:
+        """Give jobs to lanes as long as there are both."""
+        if self._stopping:
             return
-        running.cancel_requested = True
-        log.info("job %s: cancelling", running.job_id)
-        self._engine.cancel(running.job_id)
-        loop = asyncio.get_running_loop()
-        running.kill_timer = loop.call_later(self._cancel_grace, self._kill_worker_of, running.job_id)
-
-    def _kill_worker_of(self, job_id: str) -> None:
-        if self._running is not None and self._running.job_id == job_id:
-            log.warning("job %s: the worker did not obey the cancel; killing it", job_id)
-            self._engine.kill()
-
-    async def _run_jobs(self) -> None:
         try:
-            await self._engine.start()
-        except WorkerDied:
-            # Not the end: the next job tries again, and its failure is then told to somebody.
-            log.exception("the worker did not start")
-        while True:
-            queued = self._store.queued()
-            if queued:
-                await self._run(queued[0])
-            else:
-                self._wake.clear()
-                await self._wake.wait()
+            while queue := self._feed.store.queued(limit=len(self._lanes)):
+                lane = self._lane_for(queue[0])
+                claimed = self._feed.claim() if lane is not None else None
+                if lane is None or claimed is None:
+                    break
+                lane.give(claimed)
+        except StoreFailed as failure:
+            log.error("the queue cannot be read: %s", failure)
+            self._retry = asyncio.create_task(self._match_later(), name="match-later")
+            return
+        # The rest waits for workers that are stopped, starting or gone.
+        waking = [lane for lane in self._lanes if lane.is_waiting and not lane.is_ready]
+        for lane in waking[: len(queue)]:
+            lane.give(GetReady())
 
-    async def _run(self, job: Job) -> None:
-        running = self._running = _Running(job.id)
-        job = self._feed.publish(job.moved_to(JobState.LOADING))
-        self._renumber_queue()
-        log.info("job %s: started", job.id)
-        try:
-            async with contextlib.aclosing(self._engine.run(self._make_task(job))) as reports:
-                async for report in reports:
-                    job = self._record(job, report)
-            if not job.finished:
-                raise WorkerDied("the worker gave no result")
-        except WorkerDied as error:
-            job = self._record_death(job, error, running.cancel_requested)
-        except asyncio.CancelledError:
-            if not job.finished:
-                self._feed.publish(job.moved_to(JobState.INTERRUPTED))
-            raise
-        except Exception:
-            log.exception("job %s: the scheduler made a mistake", job.id)
-            # What the worker does now is unknown, so it must not go on doing it.
-            self._engine.kill()
-            message = "The server made a mistake with this clip; its log has the details. Try again."
-            job = self._end_with_error(job, JobError(code="internal_error", message=message))
-        finally:
-            if running.kill_timer is not None:
-                running.kill_timer.cancel()
-            self._running = None
-            if job.state is not JobState.SUCCEEDED:
-                self._clean_up(job.id)
-        log.info("job %s: %s", job.id, job.state)
-
-    def _record(self, job: Job, report: JobReport) -> Job:
-        """Record one report of the engine."""
-        match report:
-            case Phase(phase=phase) if phase == job.state:
-                return job
-            case Phase(phase=phase):
-                changed = job.moved_to(JobState(phase))
-            case Downloading(bytes_done=done, bytes_total=total):
-                changed = job.downloading(Download(bytes_done=done, bytes_total=total))
-            case Planned(execution=execution):
-                changed = job.executed_as(execution)
-            case Warned(warning=warning):
-                changed = job.warned(warning)
-                if changed is job:
-                    return job
-            case Step(clip=clip_index, step=step, eta_seconds=eta):
-                changed = job.at_step(clip_index, step, eta)
-            case Preview(clip=clip_index, step=step):
-                changed = job.with_preview(PreviewMark(clip=clip_index, step=step))
-            case ClipReady(clip=clip):
-                changed = job.with_clip(clip)
-            case Finished():
-                changed = job.succeeded()
-            case Failed(error=error):
-                changed = job.failed(error)
-            case Cancelled():
-                changed = job.moved_to(JobState.CANCELLED)
-        return self._feed.publish(changed)
-
-    def _record_death(self, job: Job, error: WorkerDied, cancel_requested: bool) -> Job:
-        if job.finished:
-            return job
-        if cancel_requested:
-            # The worker is gone, so nothing works on the job any more: that is what the cancel asked for.
-            return self._feed.publish(job.moved_to(JobState.CANCELLED))
-        log.error("job %s: %s", job.id, error)
-        message = (
-            "The process that makes clips ended in the middle of this one. Try again; if it happens again, use a "
-            "smaller size or fewer frames."
+    def _lane_for(self, job: Job) -> Lane | None:
+        ready = [lane for lane in self._lanes if lane.is_ready]
+        model = job.request.model
+        return max(
+            ready,
+            key=lambda lane: (lane.engine.loaded_model == model, self._memory_probe(lane.engine)),
+            default=None,
         )
-        return self._end_with_error(job, JobError(code="worker_died", message=message))
 
-    def _end_with_error(self, job: Job, error: JobError) -> Job:
-        return job if job.finished else self._feed.publish(job.failed(error))
-
-    def _renumber_queue(self) -> None:
-        for position, job in enumerate(self._store.queued(), start=1):
-            if job.queue_position != position:
-                self._feed.publish(job.at_queue_position(position))
+    async def _match_later(self) -> None:
+        await self._clock.sleep(_STORE_RETRY_SECONDS)
+        self._match()

@@ -20,6 +20,8 @@ class JobState(StrEnum):
 
 
 ENDED_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+# An engine has the job.
+WORKING_STATES = frozenset({JobState.LOADING, JobState.RUNNING, JobState.DECODING, JobState.ENCODING})
 # What can happen to a living job at any time, besides taking its next step.
 _ENDINGS = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED})
 

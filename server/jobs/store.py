@@ -1,72 +1,111 @@
-"""Where jobs are kept. The interface is narrow, so that a durable store can take the place of this one."""
+"""Where jobs are kept: what the rest of the server needs of a store."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from server.jobs.errors import Conflict
 from server.jobs.job import Job
 from server.jobs.states import JobState
 
 
-class JobStore(Protocol):
-    """Keeps every job with all its past records."""
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """What tells a repeated call from a new one: the client's `key` and a hash of the body that came with it."""
 
-    def add(self, job: Job) -> None:
-        """Store a new job."""
+    key: str
+    body_hash: str
 
-    def update(self, job: Job) -> None:
-        """Store the next record of a job. Raises StaleJob unless its sequence follows the stored one."""
 
-    def get(self, job_id: str) -> Job | None:
-        """The latest record of a job, or None."""
+@dataclass(frozen=True)
+class Removal:
+    """A job whose record is gone and whose clip folders (their names) still have to go."""
 
-    def records_after(self, job_id: str, sequence: int) -> list[Job]:
-        """The records of a job with a higher sequence number, oldest first."""
+    job_id: str
+    clip_names: tuple[str, ...]
 
-    def newest_first(self) -> list[Job]:
-        """All jobs, the newest first."""
 
-    def queued(self) -> list[Job]:
-        """The jobs that wait, in the order in which they will run."""
+class IdempotencyConflict(Conflict):
+    """The key came before with another body."""
+
+    def __init__(self) -> None:
+        message = "This Idempotency-Key was used for another request; send a new key with a new request."
+        super().__init__("idempotency_conflict", message)
 
 
 class StaleJob(Exception):
     """A record that does not follow the stored one: somebody else has changed the job meanwhile."""
 
 
-class MemoryJobStore:
-    """A JobStore that lives as long as the process. Not for use from several threads."""
+class StoreFailed(Exception):
+    """The store cannot be read or written now; `is_full` when its disk is full."""
 
-    def __init__(self) -> None:
-        # A job has few records (one a step and one a phase) that share their request, so all of them are kept:
-        # a reader of events is then only a position in this list, however slow it is.
-        self._records: dict[str, list[Job]] = {}
+    def __init__(self, message: str, is_full: bool = False) -> None:
+        super().__init__(message)
+        self.is_full = is_full
 
-    def add(self, job: Job) -> None:
-        """Store a new job."""
-        self._records[job.id] = [job]
 
-    def update(self, job: Job) -> None:
-        """Store the next record of a job. Raises StaleJob unless its sequence follows the stored one."""
-        records = self._records[job.id]
-        if job.sequence != records[-1].sequence + 1:
-            raise StaleJob(f"record {job.sequence} of job {job.id} does not follow {records[-1].sequence}")
-        records.append(job)
+class JobStore(Protocol):
+    """Keeps every job with its past records. All methods raise StoreFailed."""
+
+    def add(self, job: Job, key: IdempotencyKey | None = None) -> Job:
+        """Store a new job, or return the one that `key` has made before. Raises IdempotencyConflict."""
+
+    def find_by_key(self, key: IdempotencyKey) -> Job | None:
+        """The job that `key` has made. Raises IdempotencyConflict when it came with another body."""
+
+    def update(self, job: Job, durable: bool = True) -> None:
+        """Store the next record of a job. Raises StaleJob unless its sequence follows the stored one.
+
+        What is not durable may be lost in a power cut, though not when the process dies.
+        """
+
+    def claim(self) -> Job | None:
+        """Move the first job in the queue to loading, for the caller and nobody else; None when the queue is empty."""
+
+    def renumber_queue(self) -> list[str]:
+        """Give the jobs in the queue their positions. Returns the ids of those whose position has changed."""
 
     def get(self, job_id: str) -> Job | None:
         """The latest record of a job, or None."""
-        records = self._records.get(job_id)
-        return records[-1] if records else None
 
-    def records_after(self, job_id: str, sequence: int) -> list[Job]:
-        """The records of a job with a higher sequence number, oldest first."""
-        # Sequences start at 1 and have no gaps, so record n stands at index n - 1.
-        return self._records.get(job_id, [])[max(sequence, 0) :]
+    def records_after(self, job_id: str, sequence: int, limit: int = 64) -> list[Job]:
+        """The first `limit` records of a job with a higher sequence number, oldest first.
 
-    def newest_first(self) -> list[Job]:
-        """All jobs, the newest first."""
-        return [records[-1] for records in reversed(self._records.values())]
+        Of a job that ended long ago only the last one may be left.
+        """
 
-    def queued(self) -> list[Job]:
-        """The jobs that wait, in the order in which they will run."""
-        return [records[-1] for records in self._records.values() if records[-1].state is JobState.QUEUED]
+    def newest_first(
+        self, limit: int | None = None, before: str | None = None, state: JobState | None = None
+    ) -> list[Job]:
+        """Jobs, the newest first; only those that came before the job `before`, or are in `state`."""
+
+    def queued(self, limit: int | None = None) -> list[Job]:
+        """The jobs that wait, in the order in which they will run; the first `limit` of them."""
+
+    def unfinished(self) -> list[Job]:
+        """The jobs to which something will happen yet, oldest first."""
+
+    def finished(self) -> list[Job]:
+        """The jobs to which nothing will happen any more, oldest first."""
+
+    def count_by_state(self) -> dict[JobState, int]:
+        """How many jobs there are in each state that has any."""
+
+    def prune_records(self, ended_before: datetime) -> int:
+        """Drop all but the last record of every job that finished before that time. Returns how many were dropped."""
+
+    def remove(self, job_id: str, clip_names: Sequence[str]) -> None:
+        """Remove a job with its records and its key, and note that the clips of these names have to go."""
+
+    def removals(self) -> list[Removal]:
+        """The removals of which files may be left."""
+
+    def removal_done(self, job_id: str) -> None:
+        """The files of a removed job are gone."""
+
+    def close(self) -> None:
+        """Let go of the files."""
