@@ -43,7 +43,7 @@ def image_facts(path: Path) -> ImageFacts:
 
 
 def read_image(path: Path) -> tuple[ImageFacts, Frame]:
-    """The header and the pixels as stored, float32 (H, W, 4), whole numbers scaled to 0..1, alpha 1 where there is none.
+    """The header and the pixels as stored: float32 (H, W, 4), integers scaled to 0..1, alpha 1 where there is none.
 
     Raises MediaError when the file is damaged or holds values that are no numbers.
     """
@@ -75,7 +75,7 @@ def write_image(path: Path, pixels: Integers | Frame, attributes: Mapping[str, o
 
 
 def image_spec(width: int, height: int, channels: int, kind: str, attributes: Mapping[str, object]) -> oiio.ImageSpec:
-    """OpenImageIO's description of an image to write, with straight alpha (which EXR, always premultiplied, ignores)."""
+    """OpenImageIO's description of an image to write; alpha is straight, but in EXR, which ignores that."""
     spec = oiio.ImageSpec(width, height, channels, kind)
     spec.attribute("oiio:UnassociatedAlpha", 1)
     # Level 1 takes a third of the time of the default and a tenth more space.

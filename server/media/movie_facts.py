@@ -1,0 +1,153 @@
+"""What a movie file holds, asked of ffmpeg."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from server.media.errors import MediaError
+from server.media.ffmpeg import complaint_lines, location, output_of
+
+# `Stream #0:0[0x1](eng): Video: prores (4444) (ap4h / 0x68347061), yuva444p12le(tv, bt709, progressive), 64x64, ...`
+_VIDEO = re.compile(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?: \([^)]*\))*, (?P<pixels>\w+)(?P<colour>\([^)]*\))?")
+_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
+_VPX_ALPHA = re.compile(r"^\s+alpha_mode\s+: 1$", re.MULTILINE | re.IGNORECASE)
+# FFmpeg's own decoders of VP8 and VP9 pass over the alpha, which lies beside the picture in the container.
+_VPX_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+_ALPHA_PIXELS = re.compile(r"(rgba|bgra|argb|abgr|yuva|gbrap|ya8|ya16|pal8)")
+_DEPTH = re.compile(r"p(\d+)(?:le|be)$")
+_TAG = re.compile(r"(?<!\\)=")
+
+
+@dataclass(frozen=True)
+class MovieFacts:
+    """A movie's first video stream.
+
+    `pixels` is ffmpeg's name of its pixel format, `decoder` the one to force (None: ffmpeg's choice), `matrix_known`
+    whether it says how its YUV is to be read. Size in pixels, `fps` in frames a second, `tags` in lower-case keys.
+    """
+
+    codec: str
+    pixels: str
+    decoder: str | None
+    matrix_known: bool
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    tags: dict[str, str]
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether there is an alpha channel."""
+        return self.pixels.startswith(("rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya8", "ya16"))
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits of a channel."""
+        depth = _DEPTH.search(self.pixels)
+        if depth:
+            return int(depth[1])
+        return 16 if re.search(r"(64|48|gray16|ya16)", self.pixels) else 8
+
+
+def movie_facts(path: Path) -> MovieFacts:
+    """Ask ffmpeg what `path` holds, without decoding more than a frame of it.
+
+    Raises MediaError when it is no movie, or when it ends before its own end.
+    """
+    if not path.is_file():
+        raise MediaError(f"There is no file {path}.")
+    packets, said, status = output_of(
+        ["-hide_banner", "-nostdin", "-i", location(path), "-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
+    )
+    stream = _VIDEO.search(said)
+    if stream is None:
+        raise MediaError(f"{path.name} is no movie that can be read ({_reason(said)}).")
+    times = [line.split(b",") for line in packets.splitlines() if line[:1] != b"#"]
+    codec, pixels = stream["codec"], stream["pixels"]
+    decoder = None
+    if codec in _VPX_DECODERS and _VPX_ALPHA.search(said):
+        decoder, pixels = _VPX_DECODERS[codec], pixels.replace("yuv4", "yuva4", 1)
+    if status != 0 or not times:
+        raise MediaError(f"{path.name} is damaged or incomplete ({_reason(said)}); copy or render it again.")
+    _check_whole(path, said, packets, times)
+    width, height, fps = _size_and_rate(path, decoder)
+    tags = _tags(path)
+    return MovieFacts(
+        codec=codec,
+        pixels=pixels,
+        decoder=decoder,
+        matrix_known=not pixels.startswith("yuv") or bool(re.search("bt|smpte|fcc", stream["colour"] or "")),
+        width=width,
+        height=height,
+        fps=_exact_rate(fps, tags.get("frame_rate")),
+        frame_count=len(times),
+        tags=tags,
+    )
+
+
+def _check_whole(path: Path, said: str, packets: bytes, times: list[list[bytes]]) -> None:
+    """Matroska says how long it is and then just stops where it was cut. Raises MediaError then."""
+    duration = _DURATION.search(said)
+    base = re.search(rb"^#tb 0: (\d+)/(\d+)", packets, re.MULTILINE)
+    if duration is None or base is None:
+        return
+    hours, minutes, seconds = duration.groups()
+    declared = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    first, last, length = int(times[0][2]), int(times[-1][2]), int(times[-1][3])
+    there = (last + length - first) * int(base[1]) / int(base[2])
+    one = there / len(times)
+    if declared > there + 1.5 * one + 0.02 or "File ended prematurely" in said:
+        raise MediaError(
+            f"{path.name} is incomplete: it should last {declared:.2f} s, and {len(times)} frames of {there:.2f} s are "
+            "there; copy or render it again."
+        )
+
+
+def _size_and_rate(path: Path, decoder: str | None) -> tuple[int, int, Fraction]:
+    """Width, height and the rate as a fraction, from the header that ffmpeg writes before one decoded frame."""
+    force = ["-c:v", decoder] if decoder else []
+    arguments = ["-v", "error", "-nostdin", "-noautorotate", *force, "-i", location(path), "-map", "0:v:0"]
+    data, said, _ = output_of([*arguments, "-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"])
+    header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) ", data)
+    if header is None:
+        raise MediaError(f"Frame 1 of {path.name} cannot be read ({_reason(said)}); copy or render the file again.")
+    width, height, numerator, denominator = map(int, header.groups())
+    return width, height, Fraction(numerator, denominator)
+
+
+def _tags(path: Path) -> dict[str, str]:
+    """The tags of the file, from ffmpeg's own text format for them (`;FFMETADATA1`, `key=value`, `\\` escapes)."""
+    data, _, _ = output_of(["-v", "error", "-nostdin", "-i", location(path), "-f", "ffmetadata", "pipe:1"])
+    tags: dict[str, str] = {}
+    for entry in re.split(r"(?<!\\)\n", data.decode("utf-8", "replace")):
+        if entry.startswith((";", "[")):
+            continue
+        key, equals, value = _split_tag(entry)
+        if equals:
+            tags[key.lower()] = value
+    return tags
+
+
+def _split_tag(entry: str) -> tuple[str, str, str]:
+    parts = _TAG.split(entry, maxsplit=1)
+    unescaped = [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts]
+    return (unescaped[0], "=", unescaped[1]) if len(parts) == 2 else (unescaped[0], "", "")
+
+
+def _exact_rate(measured: Fraction, tagged: str | None) -> Fraction:
+    """The rate that was written beside the frames, when the container's rounded times agree with it."""
+    if tagged is None:
+        return measured
+    try:
+        exact = Fraction(tagged)
+    except (ValueError, ZeroDivisionError):
+        return measured
+    return exact if abs(exact - measured) <= measured / 50 else measured
+
+
+def _reason(said: str) -> str:
+    return complaint_lines(said)[-1] or "ffmpeg finds no picture in it"

@@ -1,0 +1,155 @@
+"""Animated WebP: straight alpha, 8 bits, for sharing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, unescape
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from server.media.colour import Frame, quantised, unpremultiplied
+from server.media.errors import MediaError
+from server.media.stream import AlphaMode, ClipInfo, ClipStream
+from server.media.tags import tags_of
+
+_QUALITY = 90
+# The format's own limit (14 bits each).
+LARGEST_SIDE = 16383
+_XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description>{}</dc:description>'
+    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+class _Animation(Image.Image):
+    """A multi-frame image for Pillow's writer, which seeks from the first frame to the last: one is in memory."""
+
+    def __init__(self, info: ClipInfo, frames: Iterator[Frame]) -> None:
+        super().__init__()
+        self._mode, self._size = "RGBA", (info.width, info.height)
+        self._frames = frames
+        self._position = -1
+        self.n_frames = info.frame_count
+        self.seek(0)
+
+    def seek(self, frame: int) -> None:
+        if frame == self._position + 1:
+            self.im = Image.fromarray(quantised(next(self._frames), 8)).im
+            self._position = frame
+
+    def tell(self) -> int:
+        return self._position
+
+
+def write_webp(stream: ClipStream, target: Path) -> None:
+    """Write an animated WebP that loops: colour lossy, alpha exact. Raises MediaError and OSError."""
+    info = stream.info
+    if max(info.width, info.height) > LARGEST_SIDE:
+        raise MediaError(f"{info.name} is {info.width} x {info.height}; WebP allows {LARGEST_SIDE} at most.")
+    xmp = _XMP.format(escape(json.dumps(tags_of(info, "straight")))).encode("utf-8")
+    with closing(stream.frames()) as frames:
+        # Pillow adds the duration up before it rounds to milliseconds, so that 24 frames last a second.
+        _Animation(info, frames).save(
+            target,
+            "WEBP",
+            save_all=True,
+            duration=float(1000 / info.fps),
+            loop=0,
+            quality=_QUALITY,
+            alpha_quality=100,
+            method=2,
+            xmp=xmp,
+        )
+
+
+def open_webp(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | None = None) -> ClipStream:
+    """A WebP, animated or not, as a clip; `fps` and `alpha` replace what it says. Raises MediaError."""
+    with _opened(path) as image:
+        count = getattr(image, "n_frames", 1)
+        width, height = image.size
+        tags = _tags(image)
+        if alpha is None and image.mode != "RGBA":
+            raise MediaError(
+                f"{path.name} has no alpha; name its matte with --matte, or take it as it is with --alpha opaque."
+            )
+        rate = fps or _rate(path, image, count, tags)
+    mode: AlphaMode = alpha or "straight"
+    info = ClipInfo(
+        name=path.name,
+        width=width,
+        height=height,
+        fps=rate,
+        frame_count=count,
+        alpha_mode=mode,
+        metadata={key: value for key, value in tags.items() if key not in ("frame_rate", "alpha_mode")},
+    )
+
+    def frames() -> Iterator[Frame]:
+        with _opened(path) as image:
+            for number in range(count):
+                frame = _frame(path, image, number)
+                if mode == "opaque":
+                    frame[..., 3] = 1
+                yield unpremultiplied(frame) if mode == "premultiplied" else frame
+
+    return ClipStream(info, frames)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        image = Image.open(path, formats=["WEBP"])
+    except FileNotFoundError:
+        raise MediaError(f"There is no file {path}.") from None
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path.name} is no WebP that can be read ({error}); copy or export it again.") from None
+    with image:
+        yield image
+
+
+def _frame(path: Path, image: Image.Image, number: int) -> Frame:
+    try:
+        image.seek(number)
+        pixels = np.asarray(image.convert("RGBA"))
+    except (OSError, EOFError, ValueError):
+        raise MediaError(
+            f"Frame {number + 1} of {path.name} cannot be read; the file is damaged or incomplete."
+        ) from None
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def _rate(path: Path, image: Image.Image, count: int, tags: dict[str, str]) -> Fraction:
+    """From the tags, or from the frames' durations (milliseconds) when they alone say it."""
+    try:
+        tagged = Fraction(tags.get("frame_rate", "0"))
+    except (ValueError, ZeroDivisionError):
+        tagged = Fraction(0)
+    if tagged > 0:
+        return tagged
+    total = 0
+    for number in range(count):
+        _frame(path, image, number)
+        total += int(image.info.get("duration", 0))
+    if total <= 0:
+        return Fraction(24)
+    return Fraction(1000 * count, total).limit_denominator(100)
+
+
+def _tags(image: Image.Image) -> dict[str, str]:
+    xmp = image.info.get("xmp", b"").decode("utf-8", "replace")
+    _, opening, rest = xmp.partition("<dc:description>")
+    text, closing_tag, _ = rest.partition("</dc:description>")
+    if not (opening and closing_tag):
+        return {}
+    try:
+        tags: Any = json.loads(unescape(text))
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
