@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from server.jobs.errors import RequestError
+from server.jobs.inputs import check_footage_length, check_source, check_style_loras, default_frames
 from server.jobs.request import AUTO_PLAN, SEED_COUNT, VideoRequest, VideoRequestInput
+from server.jobs.uploads import NoUploads, UploadLookup
 from server.models import ModelDescription, ModelRegistry, RequestLimits
 
 MAX_SEED = SEED_COUNT - 1
@@ -20,21 +22,29 @@ def draw_seed() -> int:
 
 
 def complete_request(
-    sent: VideoRequestInput, models: ModelRegistry, draw_seed: Callable[[], int] = draw_seed
+    sent: VideoRequestInput,
+    models: ModelRegistry,
+    *,
+    uploads: UploadLookup | None = None,
+    plans: Collection[str] = (),
+    style_loras: Collection[str] = (),
+    draw_seed: Callable[[], int] = draw_seed,
 ) -> VideoRequest:
     """Fill in what `sent` leaves out and check all of it.
 
-    Raises RequestError for the first thing that is wrong.
+    `plans` are the names of the memory plans, `style_loras` those of the style LoRAs that there are. Raises
+    RequestError for the first thing that is wrong.
     """
     model = _model(sent.model, models)
     defaults = model.defaults
+    footage = check_source(sent, model, uploads or NoUploads())
     request = VideoRequest(
         prompt=sent.prompt.strip(),
         negative_prompt=(sent.negative_prompt or "").strip(),
         seed=draw_seed() if sent.seed is None else sent.seed,
         width=defaults.width if sent.width is None else sent.width,
         height=defaults.height if sent.height is None else sent.height,
-        num_frames=defaults.num_frames if sent.num_frames is None else sent.num_frames,
+        num_frames=default_frames(footage, model) if sent.num_frames is None else sent.num_frames,
         steps=defaults.steps if sent.steps is None else sent.steps,
         guidance=defaults.guidance if sent.guidance is None else sent.guidance,
         cfg_schedule=sent.cfg_schedule or defaults.cfg_schedule,
@@ -42,12 +52,15 @@ def complete_request(
         model=model.name,
         num_clips=1 if sent.num_clips is None else sent.num_clips,
         quality=sent.quality or defaults.quality,
-        memory_plan=sent.memory_plan or AUTO_PLAN,
+        memory_plan=AUTO_PLAN if sent.memory_plan is None else sent.memory_plan,
         first_frame=sent.first_frame,
         footage=sent.footage,
         style_loras=sent.style_loras or (),
     )
     check_request(request, model.limits)
+    check_footage_length(request, footage, model.limits)
+    _check_plan(request.memory_plan, plans)
+    check_style_loras(request.style_loras, style_loras)
     return request
 
 
@@ -60,6 +73,9 @@ def check_request(request: VideoRequest, limits: RequestLimits) -> None:
     _check_range("steps", request.steps, 1, limits.max_steps)
     _check_range("guidance", request.guidance, 0, limits.max_guidance)
     _check_range("seed", request.seed, 0, MAX_SEED)
+    if not 1 <= request.num_clips <= limits.max_clips:
+        message = f"{request.num_clips} clips are out of range; use {_span(1, limits.max_clips)}."
+        raise RequestError("clips_out_of_range", message, "num_clips")
 
 
 def _model(name: str | None, models: ModelRegistry) -> ModelDescription:
@@ -104,6 +120,12 @@ def _check_frames(frames: int, limits: RequestLimits) -> None:
     if not low <= frames <= high:
         message = f"{frames} frames are out of range; use {_span(low, high, f' in steps of {step}')}."
         raise RequestError("frames_out_of_range", message, "num_frames")
+
+
+def _check_plan(name: str, plans: Collection[str]) -> None:
+    if name != AUTO_PLAN and name not in plans:
+        message = f"There is no memory plan {name!r}; use {_either([AUTO_PLAN, *plans])}."
+        raise RequestError("unknown_plan", message, "memory_plan")
 
 
 def _check_range(field: str, value: float, low: float, high: float) -> None:

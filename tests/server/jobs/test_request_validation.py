@@ -35,6 +35,12 @@ def test_a_prompt_alone_becomes_a_complete_request(models: ModelRegistry) -> Non
         "cfg_schedule": "constant",
         "text_to_alpha": "strict",
         "model": "wide",
+        "num_clips": 1,
+        "quality": "exact",
+        "memory_plan": "auto",
+        "first_frame": None,
+        "footage": None,
+        "style_loras": (),
     }
 
 
@@ -67,6 +73,9 @@ def test_seed_0_is_a_seed_like_any_other(models: ModelRegistry) -> None:
         ({"guidance": 20.5}, "guidance_out_of_range", "Guidance 20.5 is out of range; use 0 to 20."),
         ({"seed": -1}, "seed_out_of_range", "Seed -1 is out of range; use 0 to 2147483647."),
         ({"seed": MAX_SEED + 1}, "seed_out_of_range", "Seed 2147483648 is out of range; use 0 to 2147483647."),
+        ({"num_clips": 0}, "clips_out_of_range", "0 clips are out of range; use 1 to 16."),
+        ({"num_clips": 17}, "clips_out_of_range", "17 clips are out of range; use 1 to 16."),
+        ({"memory_plan": "tiny"}, "unknown_plan", "There is no memory plan 'tiny'; use 'auto'."),
         ({"model": "huge"}, "unknown_model", "There is no model 'huge' on this server; use 'wide' or 'fixed'."),
     ],
 )

@@ -1,0 +1,108 @@
+"""Checks what a request refers to: the uploads it is made from, and style LoRAs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+from server.jobs.errors import RequestError
+from server.jobs.request import StyleLora, VideoRequest, VideoRequestInput
+from server.jobs.uploads import UploadInfo, UploadLookup
+from server.models import ModelDescription, RequestLimits
+
+MAX_STYLE_LORAS = 4
+MAX_STRENGTH = 4.0
+
+
+def check_source(sent: VideoRequestInput, model: ModelDescription, uploads: UploadLookup) -> UploadInfo | None:
+    """The footage of a request, if it has one, when the model can make a clip from what the request gives.
+
+    Raises RequestError.
+    """
+    if sent.first_frame is not None and sent.footage is not None:
+        message = "A clip begins with a first frame or is made from footage; give only one of the two."
+        raise RequestError("invalid_field", message, "footage")
+    if sent.first_frame is not None:
+        _require_task("image", "first_frame", "cannot begin with a given image", model)
+        _upload(sent.first_frame, "first_frame", "image", uploads)
+    elif sent.footage is not None:
+        _require_task("footage", "footage", "cannot give an alpha to footage", model)
+        footage = _upload(sent.footage, "footage", "video", uploads)
+        if footage.frame_count < model.limits.min_frames:
+            message = f"The footage has {footage.frame_count} frames; use one with at least {model.limits.min_frames}."
+            raise RequestError("upload_not_usable", message, "footage")
+        return footage
+    else:
+        _require_task("text", "prompt", "needs a first frame or footage", model)
+    return None
+
+
+def default_frames(footage: UploadInfo | None, model: ModelDescription) -> int:
+    """How many frames a clip gets when the request does not say: as many as the footage and the model both allow."""
+    if footage is None:
+        return model.defaults.num_frames
+    limits = model.limits
+    return largest_frame_count(min(footage.frame_count, limits.max_frames), limits)
+
+
+def largest_frame_count(frames: int, limits: RequestLimits) -> int:
+    """The largest count up to `frames` that is a multiple of `limits.frames_multiple` plus 1."""
+    return (frames - 1) // limits.frames_multiple * limits.frames_multiple + 1
+
+
+def check_footage_length(request: VideoRequest, footage: UploadInfo | None, limits: RequestLimits) -> None:
+    """Raise RequestError when the footage is shorter than the clip."""
+    if footage is not None and footage.frame_count < request.num_frames:
+        fitting = largest_frame_count(footage.frame_count, limits)
+        message = (
+            f"The footage has {footage.frame_count} frames, fewer than {request.num_frames}; use {fitting} frames, "
+            "or longer footage."
+        )
+        raise RequestError("upload_not_usable", message, "num_frames")
+
+
+def check_style_loras(loras: tuple[StyleLora, ...], known: Collection[str]) -> None:
+    """Raise RequestError for the first style LoRA that is not there, is too strong or one too many."""
+    if len(loras) > MAX_STYLE_LORAS:
+        message = f"{len(loras)} style LoRAs are too many; use at most {MAX_STYLE_LORAS}."
+        raise RequestError("invalid_field", message, "style_loras")
+    seen: set[str] = set()
+    for lora in loras:
+        if lora.name not in known:
+            raise RequestError("unknown_style_lora", _unknown_lora(lora.name, known), "style_loras")
+        if lora.name in seen:
+            message = f"The style LoRA '{lora.name}' is named twice; name it once, with one strength."
+            raise RequestError("invalid_field", message, "style_loras")
+        if not -MAX_STRENGTH <= lora.strength <= MAX_STRENGTH:
+            message = f"Strength {lora.strength:g} is out of range; use {-MAX_STRENGTH:g} to {MAX_STRENGTH:g}."
+            raise RequestError("strength_out_of_range", message, "style_loras")
+        seen.add(lora.name)
+
+
+def _require_task(task: str, field: str, complaint: str, model: ModelDescription) -> None:
+    if task not in model.tasks:
+        wanted = "" if task == "text" else " or leave it out"
+        message = f"The model '{model.name}' {complaint}; choose another model{wanted}."
+        raise RequestError("task_not_supported", message, field)
+
+
+def _upload(upload_id: str, field: str, kind: str, uploads: UploadLookup) -> UploadInfo:
+    upload = uploads.get(upload_id)
+    if upload is None:
+        raise RequestError("unknown_upload", "There is no such upload on this server; upload the file again.", field)
+    if upload.kind != kind:
+        names = {"image": "an image", "video": "a video"}
+        message = f"The upload is {names[upload.kind]}; this field takes {names[kind]}."
+        raise RequestError("upload_not_usable", message, field)
+    return upload
+
+
+def _unknown_lora(name: str, known: Collection[str]) -> str:
+    if not known:
+        return (
+            f"There is no style LoRA {name!r}: this server has none. Put safetensors files into the folder style_loras "
+            "of its data folder."
+        )
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "GET /v1/style-loras lists those there are."
+    return f"There is no style LoRA {name!r} on this server; {hint}"
