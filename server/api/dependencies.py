@@ -1,15 +1,16 @@
-"""What several routes need: the server's parts, the job in the path, and its clip."""
+"""What several routes need: the server's parts, and the job in the path."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
+from server.api.artifacts import clip_of
 from server.api.errors import ApiError
 from server.api.services import Services
 from server.jobs.job import Clip, Job
-from server.jobs.states import JobState
+from server.logs import about_job
 
 
 def get_services(request: Request) -> Services:
@@ -26,14 +27,16 @@ async def existing_job(job_id: str, services: ServicesDependency) -> Job:
     job = services.store.get(job_id)
     if job is None:
         raise ApiError(404, "not_found", "There is no such video on this server; GET /v1/videos lists those there are.")
+    about_job(job.id)
     return job
 
 
-async def finished_clip(job: Annotated[Job, Depends(existing_job)]) -> Clip:
-    """The clip of the job in the path. Raises ApiError (404, 409) when there is no such job or no clip yet."""
-    if job.clips:
-        return job.clips[0]
-    if job.finished:
-        outcome = "has failed" if job.state is JobState.FAILED else f"was {job.state}"
-        raise ApiError(409, "not_ready", f"This video {outcome} and has no clip; generate it again.")
-    raise ApiError(409, "not_ready", f"This video is not finished yet ({job.state}); ask again when it has succeeded.")
+ExistingJob = Annotated[Job, Depends(existing_job)]
+
+
+async def existing_clip(job: ExistingJob, clip: Annotated[int, Query(ge=1, le=2**31)] = 1) -> Clip:
+    """The clip that the path and `?clip=` (from 1) name. Raises ApiError (404, 409) when it is not there."""
+    return clip_of(job, clip)
+
+
+ExistingClip = Annotated[Clip, Depends(existing_clip)]

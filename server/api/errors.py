@@ -13,30 +13,44 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from server.api.schemas import ErrorAnswer, ErrorBody
+from server.jobs.errors import Conflict, NotAdmitted, Refusal
 from server.jobs.request import VideoRequestInput
-from server.jobs.validation import RequestError
 
 log = logging.getLogger(__name__)
+
+# The status of a refusal where its code says more than its class.
+_STATUS = {"queue_full": 429, "disk_low": 503, "licence_not_accepted": 409, "model_unusable": 409}
 
 
 class ApiError(Exception):
     """An answer other than success: HTTP status, stable code and a sentence that says what to change."""
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = ErrorBody(code=code, message=message, field=field)
+        self.headers = headers
 
 
-def error_answer(status: int, body: ErrorBody) -> JSONResponse:
+def error_answer(error: ApiError) -> JSONResponse:
     """The answer for an error."""
-    return JSONResponse(ErrorAnswer(error=body).model_dump(mode="json"), status_code=status)
+    content = ErrorAnswer(error=error.body).model_dump(mode="json")
+    return JSONResponse(content, status_code=error.status, headers=error.headers)
+
+
+def of_refusal(refusal: Refusal) -> ApiError:
+    """The error for what the jobs refuse."""
+    headers = {"Retry-After": str(refusal.retry_after)} if isinstance(refusal, NotAdmitted) else None
+    status = _STATUS.get(refusal.code, 409 if isinstance(refusal, Conflict) else 422)
+    return ApiError(status, refusal.code, refusal.message, refusal.field, headers)
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Make every error of `app` answer as the contract says."""
     app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(RequestError, _on_request_error)
+    app.add_exception_handler(Refusal, _on_refusal)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_mistake)
@@ -44,45 +58,44 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _on_api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
-    return error_answer(error.status, error.body)
+    return error_answer(error)
 
 
-async def _on_request_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestError)
-    return error_answer(422, ErrorBody(code=error.code, message=error.message, field=error.field))
+async def _on_refusal(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return error_answer(of_refusal(error))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
-    match error.status_code:
+    status, code = error.status_code, "http_error"
+    match status:
         case 404:
-            body = ErrorBody(
-                code="not_found", message=f"There is nothing at {path}; see docs/api.md for what there is."
-            )
+            code, message = "not_found", f"There is nothing at {path}; see docs/api.md for what there is."
         case 405:
+            code = "method_not_allowed"
             message = f"{request.method} is not possible at {path}; see docs/api.md for what is."
-            body = ErrorBody(code="method_not_allowed", message=message)
         case 400:
             # FastAPI's word for a body that it could not even try to parse.
+            status, code = 422, "invalid_field"
             message = "The request body cannot be read; send one JSON object in UTF-8."
-            return error_answer(422, ErrorBody(code="invalid_field", message=message))
         case _:
-            body = ErrorBody(code="http_error", message=str(error.detail))
-    answer = error_answer(error.status_code, body)
-    answer.headers.update(error.headers or {})
-    return answer
+            message = str(error.detail)
+    headers = dict(error.headers) if error.headers else None
+    return error_answer(ApiError(status, code, message, headers=headers))
 
 
 async def _on_mistake(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     message = "The server made a mistake with this call; its log has the details."
-    return error_answer(500, ErrorBody(code="internal_error", message=message))
+    return error_answer(ApiError(500, "internal_error", message))
 
 
 async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return error_answer(422, describe(error.errors()))
+    body = describe(error.errors())
+    return error_answer(ApiError(422, body.code, body.message, body.field))
 
 
 def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
@@ -98,11 +111,12 @@ def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
         message = "The request body is not a JSON object; send one with Content-Type: application/json."
         return ErrorBody(code="invalid_field", message=message)
     if kind == "extra_forbidden":
-        return ErrorBody(code="unknown_field", message=_unknown(field), field=field)
+        return ErrorBody(code="unknown_field", message=_unknown(_printable(str(location[-1]))), field=field)
     if kind == "missing" and field == "prompt":
         message = "The request has no prompt; describe the effect, for example 'orange fire'."
         return ErrorBody(code="prompt_empty", message=message, field=field)
-    return ErrorBody(code="invalid_field", message=_invalid(field, kind, first), field=field)
+    where = _printable(".".join(str(part) for part in location[1:]))
+    return ErrorBody(code="invalid_field", message=_invalid(where, kind, first), field=field)
 
 
 def _printable(name: str) -> str:
@@ -124,6 +138,9 @@ def _invalid(field: str, kind: str, error: dict[str, Any]) -> str:
         "finite_number": "a finite number",
         "string_type": "a text",
         "value_error": "a text in valid Unicode",
+        "string_pattern_mismatch": "the id of an upload, 64 hex digits",
+        "tuple_type": "a list",
+        "missing": "there",
     }.get(kind)
     if kind == "literal_error":
         wanted = error["ctx"]["expected"]

@@ -1,4 +1,4 @@
-"""What the API answers: jobs, models, status and errors, as the contract has them."""
+"""What the API answers about jobs and uploads, and its errors, as the contract has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, PlainSerializer
 from server.jobs.job import Clip, Execution, Job, JobError
 from server.jobs.request import VideoRequest
 from server.jobs.states import JobState
-from server.models import ModelDescription, RequestDefaults, RequestLimits
+from server.jobs.uploads import UploadInfo
 
 
 def _format_time(time: datetime) -> str:
@@ -117,60 +117,26 @@ class JobBody(BaseModel):
         )
 
 
-class JobList(BaseModel):
-    """All jobs, the newest first."""
+class JobPage(BaseModel):
+    """Jobs, the newest first; `next` is the `before` of the next page, None on the last one."""
 
     videos: list[JobBody]
+    next: str | None
 
 
-class ModelBody(BaseModel):
-    """A model, what requests get by default and what they may ask."""
+class UploadBody(BaseModel):
+    """An uploaded file that was found to be sound. Size in pixels, `fps` in frames a second, None for an image."""
 
-    name: str
-    title: str
-    description: str
-    licence: str
-    defaults: RequestDefaults
-    limits: RequestLimits
+    id: str
+    kind: Literal["image", "video"]
+    width: int
+    height: int
+    has_alpha: bool
+    frame_count: int
+    fps: float | None
+    bytes: int
 
     @classmethod
-    def of(cls, model: ModelDescription) -> Self:
-        """The model as the API shows it."""
-        return cls(**{name: getattr(model, name) for name in cls.model_fields})
-
-
-class ModelList(BaseModel):
-    """The models on offer."""
-
-    models: list[ModelBody]
-
-
-class QueueBody(BaseModel):
-    """How many jobs wait and how many run."""
-
-    queued: int
-    running: int
-
-
-class WorkerBody(BaseModel):
-    """What the worker process does, and its process id."""
-
-    state: str
-    pid: int | None
-
-
-class StatusBody(BaseModel):
-    """What this server is and does."""
-
-    name: str
-    version: str
-    api: int
-    models: list[str]
-    queue: QueueBody
-    worker: WorkerBody
-
-
-class HealthBody(BaseModel):
-    """The server answers."""
-
-    status: str = "ok"
+    def of(cls, upload: UploadInfo) -> Self:
+        """The upload as the API shows it."""
+        return cls(**{name: getattr(upload, name) for name in cls.model_fields})

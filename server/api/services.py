@@ -20,7 +20,8 @@ from server.jobs.sqlite_store import SqliteJobStore
 from server.jobs.style_loras import StyleLoras
 from server.jobs.tasks import TaskMaker
 from server.media.uploads import UploadFolder
-from server.models import Acceptances, ModelRegistry
+from server.models import ModelRegistry
+from server.models.licences import Acceptances
 from server.settings import Settings
 from server.workers.engine import Engine
 

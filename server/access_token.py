@@ -1,0 +1,67 @@
+"""The token that callers must show when the server asks for one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from server.startup import StartFailure
+
+VARIABLE = "TRANSPIXAR_TOKEN"
+_SHORTEST = 16
+
+
+class TokenUnreadable(Exception):
+    """A token file that cannot be used; the message is a sentence that says what to do."""
+
+
+def server_token(token_file: Path | None) -> str | None:
+    """The token of a server: from its file, which is made when it is not there, or from the environment.
+
+    Raises StartFailure (`bad_setting`) when it cannot be used or others can read the file.
+    """
+    try:
+        if token_file is not None:
+            return _of_file(token_file)
+        token = os.environ.get(VARIABLE)
+        return _checked(token, VARIABLE) if token else None
+    except TokenUnreadable as error:
+        raise StartFailure("bad_setting", str(error)) from error
+
+
+def read_token(file: Path) -> str:
+    """The token in a file. Raises TokenUnreadable."""
+    try:
+        return _checked(file.read_text("utf-8").strip(), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise TokenUnreadable(f"The token file {file} cannot be read ({reason}); choose another.") from error
+
+
+def _of_file(file: Path) -> str:
+    _create(file)
+    # On Windows, the folders of a user are closed to others, and these bits mean nothing.
+    if os.name == "posix" and file.stat().st_mode & 0o077:
+        raise TokenUnreadable(f"The token file {file} can be read by others; make it yours alone with `chmod 600`.")
+    return read_token(file)
+
+
+def _create(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as output:
+            output.write(secrets.token_urlsafe(32) + "\n")
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise TokenUnreadable(f"The token file {file} cannot be made ({error.strerror}); choose another.") from error
+
+
+def _checked(token: str, source: str) -> str:
+    # What an HTTP header can carry, and what nobody guesses.
+    if len(token) < _SHORTEST or not all("!" <= character <= "~" for character in token):
+        raise TokenUnreadable(
+            f"The token of {source} is not usable; write at least {_SHORTEST} letters and digits without spaces."
+        )
+    return token
