@@ -6,6 +6,7 @@ attention projections, ``transformer.transformer_blocks.{i}.attn1.{projection}.l
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ StateDict = dict[str, torch.Tensor]
 
 PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 DOMAIN_KEY = "domain_emb"
+_LORA_A = re.compile(r"transformer\.transformer_blocks\.(\d{1,5})\.attn1\..+\.lora_A\.weight")
 
 
 class RGBAWeightsError(ValueError):
@@ -66,19 +68,43 @@ def read_rgba_weights(
     else:
         source, state = f"{Path(weights)}", _load(Path(weights))
     width = inner_dim(transformer)
-    keys = list(lora_keys(transformer.config.num_layers))
-    _check_keys(source, state, keys, transformer.config.num_layers)
-    rank = state[keys[0][0]].shape[0]
-    for key_a, key_b in keys:
-        _check_shape(source, state, key_a, (rank, width))
-        _check_shape(source, state, key_b, (width, rank))
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    rank = check_rgba_shapes(source, shapes, width, transformer.config.num_layers)
     domain_emb = state.pop(DOMAIN_KEY)
-    if tuple(domain_emb.shape) not in {(width,), (1, width), (1, 1, width)}:
+    return RGBAWeights(lora=state, domain_emb=domain_emb.reshape(1, 1, width), rank=rank)
+
+
+def check_rgba_shapes(source: str, shapes: Mapping[str, tuple[int, ...]], width: int, num_layers: int) -> int:
+    """Check the names and shapes of RGBA weights against the transformer that they are for.
+
+    Args:
+        source: what the weights are called in the error, for example their file.
+        shapes: of every tensor, by its key.
+        width: D of the transformer.
+        num_layers: its number of blocks.
+
+    Returns:
+        The rank r.
+
+    Raises:
+        RGBAWeightsError: keys, shapes or ranks do not fit.
+    """
+    _check_model(source, shapes, width, num_layers)
+    keys = list(lora_keys(num_layers))
+    _check_keys(source, shapes, keys)
+    first = shapes[keys[0][0]]
+    rank = first[0] if first else 0
+    for key_a, key_b in keys:
+        _check_shape(source, key_a, shapes[key_a], (rank, width))
+        _check_shape(source, key_b, shapes[key_b], (width, rank))
+    if rank < 1:
+        raise RGBAWeightsError(f'{source}: "{keys[0][0]}" has rank 0; use weights that were trained for this model.')
+    if shapes[DOMAIN_KEY] not in {(width,), (1, width), (1, 1, width)}:
         raise RGBAWeightsError(
-            f'{source}: "{DOMAIN_KEY}" has shape {tuple(domain_emb.shape)}, but this model is {width} wide; '
+            f'{source}: "{DOMAIN_KEY}" has shape {shapes[DOMAIN_KEY]}, but this model is {width} wide; '
             "use weights that were trained for this model."
         )
-    return RGBAWeights(lora=state, domain_emb=domain_emb.reshape(1, 1, width), rank=rank)
+    return rank
 
 
 def create_rgba_weights(
@@ -131,24 +157,43 @@ def _load(path: Path) -> StateDict:
         raise RGBAWeightsError(f"{path}: this is not a readable safetensors file ({error}); get it anew.") from error
 
 
-def _check_keys(source: str, state: StateDict, keys: list[tuple[str, str]], num_layers: int) -> None:
+def _check_model(source: str, shapes: Mapping[str, tuple[int, ...]], width: int, num_layers: int) -> None:
+    """Recognise weights that were made for another model, of which every single key would be wrong."""
+    lora = {key: match for key in shapes if (match := _LORA_A.fullmatch(key))}
+    blocks = max((int(match[1]) + 1 for match in lora.values()), default=num_layers)
+    widths = {shapes[key][-1] for key in lora if shapes[key]}
+    if widths and widths != {width} and len(widths) == 1:
+        key = next(iter(lora))
+        raise RGBAWeightsError(
+            f'{source}: these weights were made for a model of width {widths.pop()}, this one has {width} ("{key}" has '
+            f"shape {shapes[key]}); use weights that were trained for this model."
+        )
+    if blocks != num_layers:
+        key = next(key for key, match in lora.items() if int(match[1]) + 1 == blocks)
+        raise RGBAWeightsError(
+            f"{source}: these weights were made for a model of {blocks} blocks, this one has {num_layers} (the last "
+            f'block\'s are "{key}" and more); use weights that were trained for this model.'
+        )
+
+
+def _check_keys(source: str, shapes: Mapping[str, tuple[int, ...]], keys: list[tuple[str, str]]) -> None:
     expected = {DOMAIN_KEY, *(key for pair in keys for key in pair)}
-    missing, unexpected = sorted(expected - state.keys()), sorted(state.keys() - expected)
+    missing, unexpected = sorted(expected - shapes.keys()), sorted(shapes.keys() - expected)
     if missing:
         raise RGBAWeightsError(
-            f'{source}: "{missing[0]}" is missing ({len(missing)} keys in all are); this model has {num_layers} '
-            "blocks, use weights that were trained for it."
+            f'{source}: "{missing[0]}" is missing ({len(missing)} keys in all are); use RGBA weights that were trained '
+            "for this model."
         )
     if unexpected:
         raise RGBAWeightsError(
             f'{source}: "{unexpected[0]}" is no RGBA weight of this model ({len(unexpected)} keys in all are not); '
-            f"it has {num_layers} blocks, use weights that were trained for it."
+            "use RGBA weights that were trained for this model, an ordinary LoRA is none."
         )
 
 
-def _check_shape(source: str, state: StateDict, key: str, expected: tuple[int, int]) -> None:
-    if tuple(state[key].shape) != expected:
+def _check_shape(source: str, key: str, shape: tuple[int, ...], expected: tuple[int, int]) -> None:
+    if shape != expected:
         raise RGBAWeightsError(
-            f'{source}: "{key}" has shape {tuple(state[key].shape)}, but {expected} was expected; use weights of one '
-            "rank that were trained for this model."
+            f'{source}: "{key}" has shape {shape}, but {expected} was expected; use weights of one rank that were '
+            "trained for this model."
         )

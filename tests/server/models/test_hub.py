@@ -184,7 +184,7 @@ def test_without_a_network_the_sentence_says_so(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     # Port 9 discards; nothing listens there.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(DownloadError, match="cannot be reached .* check the network connection"):
+    with pytest.raises(DownloadError, match=r"cannot be reached .* check the network connection"):
         download(remote, places.hub, accepted)
 
 

@@ -41,10 +41,18 @@ def test_weights_that_do_not_fit(transformer, weights, tmp_path, spoil, message)
     assert not hasattr(transformer, "peft_config")
 
 
-def test_weights_of_a_deeper_model(transformer):
-    deeper = create_rgba_weights(make_transformer(num_layers=3), rank=4)
-    with pytest.raises(RGBAWeightsError, match=r"blocks\.2\..*it has 2 blocks"):
-        enable_rgba(transformer, deeper)
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"num_layers": 3}, r"made for a model of 3 blocks, this one has 2 .*blocks\.2\."),
+        ({"num_layers": 1}, "made for a model of 1 blocks, this one has 2"),
+        ({"attention_head_dim": 24}, r"made for a model of width 48, this one has 32 .*has shape \(4, 48\)"),
+    ],
+)
+def test_weights_of_another_model(transformer, other, message):
+    weights = create_rgba_weights(make_transformer(**other), rank=4)
+    with pytest.raises(RGBAWeightsError, match=message):
+        enable_rgba(transformer, weights)
 
 
 def test_a_file_that_is_not_there(transformer, tmp_path):
