@@ -12,6 +12,7 @@ import torch
 from diffusers import (
     AutoencoderKLCogVideoX,
     CogVideoXDPMScheduler,
+    CogVideoXImageToVideoPipeline,
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
@@ -27,7 +28,16 @@ LORA_ALPHA = 4.0
 MAX_SEQUENCE_LENGTH = 12
 
 
-def write_tiny_model(folder: Path, name: str = "tiny", **overrides: Any) -> Path:
+# The kinds of CogVideoX that there are, by what their transformers' configurations differ in.
+SINCOS = {"use_rotary_positional_embeddings": False}  # 2B
+IMAGE_TO_VIDEO = {"in_channels": 8, "use_learned_positional_embeddings": True}  # 5B-I2V
+JOINED_FRAMES = {"patch_size_t": 2, "sample_width": 16, "sample_height": 16}  # 1.5-5B, sizes up to 64
+JOINED_FRAMES_IMAGE_TO_VIDEO = JOINED_FRAMES | {"in_channels": 8, "ofs_embed_dim": 16}  # 1.5-5B-I2V
+
+
+def write_tiny_model(
+    folder: Path, name: str = "tiny", *, image_to_video: bool = False, sincos: bool = False, **overrides: Any
+) -> Path:
     """Write the model and return the folder.
 
     Clips are 32x32 with 5 frames by default; sizes are multiples of 16, frame counts 2k + 1.
@@ -35,22 +45,28 @@ def write_tiny_model(folder: Path, name: str = "tiny", **overrides: Any) -> Path
     Args:
         folder: made if it is not there.
         name: the model's name in transpixar.json.
+        image_to_video: make it a base that starts from an image, as CogVideoX-5B-I2V, of one size.
+        sincos: give it the positions of CogVideoX-2B.
         overrides: entries of transpixar.json to replace; a dict is merged into the one that is there, for example
             ``limits={"max_frames": 9}``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        pipe = CogVideoXPipeline(
+        pipeline_class = CogVideoXImageToVideoPipeline if image_to_video else CogVideoXPipeline
+        pipe = pipeline_class(
             tokenizer=make_tokenizer(),
             text_encoder=make_text_encoder(),
             vae=make_autoencoder(),
-            transformer=make_transformer(),
+            transformer=make_transformer(**IMAGE_TO_VIDEO if image_to_video else SINCOS if sincos else {}),
             scheduler=make_scheduler(),
         )
-        # As `CogVideoXPipeline`, so that the folder is a base model that stock diffusers can load too.
+        # Under diffusers' own class names, so that the folder is a base model that stock diffusers can load too.
         pipe.save_pretrained(folder)
         write_rgba_weights(make_rgba_weights(pipe.transformer), folder / "rgba_lora.safetensors")
+    if image_to_video:
+        only = {"min_size": 32, "max_width": 32, "max_height": 32, "max_frames": 5}
+        overrides = {"tasks": ["image", "footage"]} | overrides | {"limits": only | overrides.get("limits", {})}
     (folder / "transpixar.json").write_text(json.dumps(describe(name, **overrides), indent=2) + "\n", "utf-8")
     return folder
 

@@ -14,6 +14,7 @@ from .attention import TextToAlpha
 from .cancellation import GenerationCancelled
 from .guidance import CfgSchedule
 from .pipeline import TransPixarPipeline
+from .style import StyleLoraError
 from .weights import RGBAWeightsError, create_rgba_weights
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "CfgSchedule",
     "GenerationCancelled",
     "RGBAWeightsError",
+    "StyleLoraError",
     "TextToAlpha",
     "TransPixarPipeline",
     "create_rgba_weights",

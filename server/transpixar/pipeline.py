@@ -216,13 +216,13 @@ class TransPixarPipeline(CogVideoXPipeline):
                 batch_guidance=self.batch_guidance,
                 skip_guidance_below=self.skip_guidance_below,
             )
-            held = encode_footage(self, clip, latents)
+            rgb = encode_footage(self, clip, len(embeds))  # (B, F, C, H, W)
 
             # 5. Sample
             with self.progress_bar(total=self._num_timesteps) as progress:
                 observe = self._observe_steps(callback_on_step_end, progress)
                 latents = sample(
-                    denoiser, self.scheduler, latents, guidance, generator=generator, held=held, on_step=observe
+                    denoiser, self.scheduler, latents, guidance, generator=generator, rgb=rgb, on_step=observe
                 )
 
             # 6. Decode

@@ -11,7 +11,7 @@ from diffusers import CogVideoXPipeline
 from .cancellation import check_stop
 from .clip import Clip
 from .conditioning import encode_frames, for_each_clip, lay_out_image
-from .sampling import Generators, HeldRGB
+from .sampling import Generators
 
 Rotary = tuple[torch.Tensor, torch.Tensor]
 
@@ -124,18 +124,18 @@ def encode_image(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tenso
     return for_each_clip(latents, batch).to(pipe.transformer.dtype)
 
 
-def encode_footage(pipe: CogVideoXPipeline, clip: Clip, noise: torch.Tensor) -> HeldRGB | None:
-    """Encode footage to hold the RGB half on; ``noise`` is what both halves begin with, ``(B, 2F, C, H, W)``."""
+def encode_footage(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tensor | None:
+    """Encode footage whose alpha is wanted, ``(B, F, C, H, W)``."""
     if clip.footage is None:
         return None
     clean = encode_frames(
         pipe.vae,
         clip.footage.rgb,
-        device=noise.device,
+        device=pipe._execution_device,
         scaling=pipe.vae_scaling_factor_image,
         should_stop=pipe.should_stop,
     )
-    return HeldRGB(for_each_clip(clean, len(noise)).to(noise.dtype), noise.chunk(2, dim=1)[0])
+    return for_each_clip(clean, batch).to(pipe.transformer.dtype)
 
 
 def latent_frames(pipe: CogVideoXPipeline, clip: Clip) -> int:

@@ -41,27 +41,6 @@ class SamplingState:
 Observer = Callable[[SamplingState], None]
 
 
-@dataclass(frozen=True)
-class HeldRGB:
-    """Footage whose alpha is wanted: its RGB half follows the noise schedule while the alpha half is sampled.
-
-    At each step the RGB half is what the forward process makes of the footage at that noise level, always with the
-    noise that the sample began with, so that the two halves start from equal noise as they do in every other clip.
-
-    Attributes:
-        clean: the footage's latents, ``(B, F, C, H, W)``.
-        noise: ``(B, F, C, H, W)``.
-    """
-
-    clean: torch.Tensor
-    noise: torch.Tensor
-
-    def at(self, signal: float) -> torch.Tensor:
-        """Return ``x_t``, ``(B, F, C, H, W)``, where ``signal`` is ``abar_t``."""
-        noised = signal**0.5 * self.clean.float() + (1 - signal) ** 0.5 * self.noise.float()
-        return noised.to(self.noise.dtype)
-
-
 @torch.no_grad()
 def sample(
     denoiser: Denoiser,
@@ -70,7 +49,7 @@ def sample(
     guidance: Guidance,
     *,
     generator: Generators = None,
-    held: HeldRGB | None = None,
+    rgb: torch.Tensor | None = None,
     on_step: Observer | None = None,
 ) -> torch.Tensor:
     """Sample clean latents.
@@ -83,7 +62,8 @@ def sample(
         latents: noise, ``(B, 2F, C, H, W)``, RGB frames then alpha frames.
         guidance: the scale s_t of every step.
         generator: randomness for the scheduler's noise; a list gives every clip its own.
-        held: keep the RGB half on given footage.
+        rgb: clean latents of footage whose alpha is wanted, ``(B, F, C, H, W)``. The RGB half is then stepped with
+            these as its prediction, so that at every noise level it is what the noised footage is.
         on_step: called after every step.
 
     Returns:
@@ -92,27 +72,36 @@ def sample(
     clean: torch.Tensor | None = None
     previous: torch.Tensor | None = None
     for step, timestep in enumerate(scheduler.timesteps):
-        # 1. Put the RGB half where the footage is at this noise level
-        if held is not None:
-            latents = _replace_rgb(latents, held.at(float(scheduler.alphas_cumprod[int(timestep)])))
-
-        # 2. Predict
+        # 1. Predict
         velocity = denoiser.predict(latents, timestep, guidance.at(float(timestep)))  # (B, 2F, C, H, W), float32
+        if rgb is not None:
+            velocity = _hold_rgb(velocity, latents, rgb, float(scheduler.alphas_cumprod[int(timestep)]))
 
-        # 3. Step towards the clean latents predicted now
+        # 2. Step towards the clean latents predicted now
         following, clean = scheduler.step(
             velocity, clean, timestep, previous, latents, generator=generator, return_dict=False
         )
         latents, previous = following.to(latents.dtype), timestep
-        if held is not None:
-            clean = _replace_rgb(clean, held.clean)
 
-        # 4. Let the caller look, and change the latents
+        # 3. Let the caller look, and change the latents
         if on_step is not None:
             state = SamplingState(step, timestep, latents, clean)
             on_step(state)
             latents = state.latents
-    return latents if held is None else _replace_rgb(latents, held.clean)
+    return latents if rgb is None else _replace_rgb(latents, rgb)
+
+
+def _hold_rgb(velocity: torch.Tensor, latents: torch.Tensor, rgb: torch.Tensor, signal: float) -> torch.Tensor:
+    """Replace the RGB half of a prediction by what leads to known clean latents: the third equation, solved for v.
+
+    Args:
+        velocity: the prediction, ``(B, 2F, C, H, W)``.
+        latents: ``x_t``, likewise.
+        rgb: the known ``x_0`` of the RGB half, ``(B, F, C, H, W)``.
+        signal: ``abar_t``.
+    """
+    noisy_rgb, _ = latents.float().chunk(2, dim=1)  # (B, F, C, H, W)
+    return _replace_rgb(velocity, (signal**0.5 * noisy_rgb - rgb.float()) / (1 - signal) ** 0.5)
 
 
 def _replace_rgb(latents: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:

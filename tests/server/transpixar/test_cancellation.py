@@ -73,3 +73,29 @@ def test_an_error_in_the_callback_leaves_a_working_pipeline(pipe):
     with pytest.raises(OSError, match="no space left"):
         generate(pipe, callback_on_step_end=fail)
     assert np.array_equal(generate(pipe), expected)
+
+
+def test_a_stop_between_the_halves_spares_decoding_alpha(pipe):
+    decoded = []
+    pipe.vae.decoder.register_forward_hook(lambda *args: decoded.append(True))
+    pipe.should_stop = lambda: bool(decoded)
+    with pytest.raises(GenerationCancelled):
+        generate(pipe)
+    assert decoded == [True]
+
+
+def test_a_stop_after_the_words_spares_the_sampling(pipe):
+    encoded, passes = [], []
+    pipe.text_encoder.register_forward_hook(lambda *args: encoded.append(True))
+    pipe.transformer.register_forward_hook(lambda *args: passes.append(True))
+    pipe.should_stop = lambda: bool(encoded)
+    with pytest.raises(GenerationCancelled):
+        generate(pipe)
+    assert passes == []
+
+
+def test_a_stop_leaves_no_hooks_behind(pipe):
+    pipe.should_stop = StopAfter(5)
+    with pytest.raises(GenerationCancelled):
+        generate(pipe)
+    assert [len(block._forward_pre_hooks) for block in pipe.transformer.transformer_blocks] == [0, 0]

@@ -44,9 +44,10 @@ def test_one_forward_pass_equals_the_released_code(tensors, mode):
     torch.testing.assert_close(output, tensors[f"forward.{mode}"], atol=2e-6, rtol=0)
 
 
+@pytest.mark.parametrize("batch_guidance", [True, False], ids=["batched", "in sequence"])
 @pytest.mark.parametrize("schedule", ["dynamic", "constant"])
 @pytest.mark.parametrize("mode", ["strict", "reference"])
-def test_a_whole_sampling_loop_equals_the_released_code(tensors, mode, schedule):
+def test_a_whole_sampling_loop_equals_the_released_code(tensors, mode, schedule, batch_guidance):
     pipe = TransPixarPipeline(
         tokenizer=None,
         text_encoder=None,
@@ -55,6 +56,7 @@ def test_a_whole_sampling_loop_equals_the_released_code(tensors, mode, schedule)
         scheduler=TrailingDPMScheduler.from_pretrained(GOLDEN / "scheduler"),
     )
     pipe.set_progress_bar_config(disable=True)
+    pipe.batch_guidance = batch_guidance
     (latents,) = pipe(
         prompt_embeds=tensors["prompt_embeds"],
         negative_prompt_embeds=tensors["negative_prompt_embeds"],
