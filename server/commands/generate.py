@@ -1,124 +1,129 @@
-"""`python -m server generate`: a clip from a prompt into a folder."""
+"""`python -m server generate`: clips from a prompt into a folder."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from server.client import Client, ClientError, JobFailed
+from server.commands.generate_options import Json, make_parser, request_fields
 from server.launch import ServerNotStarted, ServerProcess
 
 STATUS_INTERRUPTED = 130  # what a shell gives to a program that Ctrl+C has ended
 
 
 def main(arguments: list[str]) -> int:
-    """Generate a clip from a prompt into a folder."""
-    options = _generate_parser().parse_args(arguments)
+    """Generate clips from a prompt into a folder; each clip's folder is printed."""
+    options = make_parser(main.__doc__).parse_args(arguments)
     try:
-        with contextlib.ExitStack() as stack:
-            url = options.server or stack.enter_context(_own_server(options.model_dir))
-            folder = _generate(Client(url), options)
+        with _server(options) as client:
+            _generate(client, options)
     except (ClientError, ServerNotStarted) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"The clip cannot be written ({error}); choose another folder with --out.", file=sys.stderr)
+        print(f"A file cannot be read or written ({error}); choose another one.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return STATUS_INTERRUPTED
-    print(folder)
     return 0
 
 
-def _generate_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m server generate", description=main.__doc__)
-    parser.add_argument("prompt", help="what to show, for example 'orange fire'")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder that the clip's folder goes into"
-    )
-    parser.add_argument("--size", type=_size, metavar="WxH", help="width and height in pixels, for example 64x64")
-    parser.add_argument("--width", type=int)
-    parser.add_argument("--height", type=int)
-    parser.add_argument("--frames", type=int, dest="num_frames")
-    parser.add_argument("--steps", type=int, help="sampling steps")
-    parser.add_argument("--guidance", type=float, help="guidance scale")
-    parser.add_argument("--cfg-schedule", choices=["constant", "dynamic"])
-    parser.add_argument("--text-to-alpha", choices=["strict", "reference", "open"])
-    parser.add_argument("--negative-prompt")
-    parser.add_argument("--seed", type=int, help="number that the noise comes from; drawn when not given")
-    parser.add_argument("--model", help="name of the model")
-    parser.add_argument("--server", metavar="URL", help="a running server; without it one is started for this clip")
-    parser.add_argument(
-        "--model-dir", action="append", default=[], metavar="DIR", help="a model folder besides the built-in ones"
-    )
-    return parser
-
-
-_REQUEST_FIELDS = (
-    "negative_prompt", "seed", "width", "height", "num_frames", "steps", "guidance", "cfg_schedule", "text_to_alpha",
-    "model",
-)  # fmt: skip
-
-
-def _size(text: str) -> tuple[int, int]:
-    """The width and height in a text such as `64x64`. Raises argparse.ArgumentTypeError."""
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a size; write it as 64x64")
-    return int(match[1]), int(match[2] or match[1])
-
-
-def _generate(client: Client, options: argparse.Namespace) -> Path:
-    """Make the clip over HTTP and return its folder. Raises ClientError, OSError and KeyboardInterrupt."""
+def _generate(client: Client, options: argparse.Namespace) -> None:
+    """Make the clips over HTTP and print their folders. Raises ClientError, OSError and KeyboardInterrupt."""
     client.check_version()
-    fields: dict[str, Any] = {name: getattr(options, name) for name in _REQUEST_FIELDS}
-    if options.size is not None:
-        fields["width"], fields["height"] = options.size
-    job = client.create(options.prompt, **{name: value for name, value in fields.items() if value is not None})
+    fields = request_fields(options)
+    for field, file in (("first_frame", options.image), ("footage", options.footage)):
+        if file is not None:
+            fields[field] = client.upload(file)["id"]
+    job = client.create(options.prompt, **fields)
     try:
         job = _show_progress(client, job)
     except KeyboardInterrupt:
         with contextlib.suppress(ClientError):
             client.cancel(job["id"])
         raise
-    if job["state"] != "succeeded":
-        error = job["error"] or {"code": job["state"], "message": f"The clip was {job['state']}."}
-        raise JobFailed(error["code"], error["message"])
+    for warning in job["warnings"]:
+        print(warning, file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
-    return client.download(job, options.out)
+    # Also of a job that has failed: the clips that are there took their time.
+    for folder in client.download(job, options.out):
+        print(folder)
+    if job["state"] != "succeeded":
+        error = job["error"] or {"code": job["state"], "message": f"The video was {job['state']}."}
+        raise JobFailed(error["code"], error["message"])
 
 
-def _show_progress(client: Client, job: dict[str, Any]) -> dict[str, Any]:
-    """Follow a job with a progress bar until it has ended. Returns the job then."""
-    with tqdm(total=job["progress"]["of"], unit="step", file=sys.stderr) as bar:
+def _show_progress(client: Client, job: Json) -> Json:
+    """Follow a job with a progress bar until it is finished. Returns the job then."""
+    steps = job["progress"]["of"]
+    with tqdm(total=steps * job["progress"]["of_clips"], unit="step", file=sys.stderr) as bar:
         for latest in client.follow(job["id"]):
-            job = latest
-            bar.set_description(job["state"], refresh=False)
-            bar.n = job["progress"]["step"]
+            job, progress = latest, latest["progress"]
+            bar.set_description(_phase(progress), refresh=False)
+            bar.n = (progress["clip"] - 1) * steps + progress["step"]
             bar.refresh()
     return job
 
 
+def _phase(progress: Json) -> str:
+    if progress["bytes_total"]:
+        return f"downloading {progress['bytes_done'] / progress['bytes_total']:.0%}"
+    return str(progress["phase"])
+
+
 @contextlib.contextmanager
-def _own_server(model_dirs: list[str]) -> Iterator[str]:
-    """The URL of a server for one clip; what it keeps goes when it goes. Raises ServerNotStarted."""
-    options = [option for folder in model_dirs for option in ("--model-dir", folder)]
-    with (
-        tempfile.TemporaryDirectory(prefix="transpixar-") as data_dir,
-        _log_file() as log,
-        ServerProcess(["--data-dir", data_dir, *options], log=log) as server,
-    ):
-        yield server.url
+def _server(options: argparse.Namespace) -> Iterator[Client]:
+    """The server that was named, else the one that runs on this machine, else one for these clips.
+
+    Raises ServerNotStarted.
+    """
+    if options.server is not None:
+        yield Client(options.server)
+        return
+    running = _running_server() if options.data_dir is None and not options.model_dir else None
+    if running is not None:
+        yield running
+        return
+    with _own_server(options) as client:
+        yield client
+
+
+def _running_server() -> Client | None:
+    try:
+        client = Client()
+        client.check_version()
+    except ClientError:
+        # None, or one that was killed and has left its record behind.
+        return None
+    return client
+
+
+@contextlib.contextmanager
+def _own_server(options: argparse.Namespace) -> Iterator[Client]:
+    """A server as long as the block runs, on the user's own data folder: their models and licences are there."""
+    folder = ["--data-dir", str(options.data_dir)] if options.data_dir is not None else []
+    models = [option for folder in options.model_dir for option in ("--model-dir", folder)]
+    with _log_file() as log, ServerProcess([*folder, *models], log=log) as server:
+        yield _Borrowed(server.url)
+
+
+class _Borrowed(Client):
+    """A client of a server that keeps nothing of what it has made."""
+
+    def download(self, job: Json, directory: Path) -> list[Path]:
+        """Put the clips into `directory`, as Client does, and remove them from the server."""
+        folders = super().download(job, directory)
+        self.delete(job["id"])
+        return folders
 
 
 @contextlib.contextmanager
