@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -10,9 +11,15 @@ from tqdm import tqdm
 
 from server.commands.clip_options import STATUS_INTERRUPTED, add_reading_options, opened, rate
 from server.media.errors import MediaError
-from server.media.formats import FORMATS, Format, export
+from server.media.formats import FORMATS, Format, check_target, export
+from server.media.images import SUFFIXES as IMAGE_SUFFIXES
+from server.media.naming import SIDECAR_SUFFIX
 from server.media.rate import at_rate
+from server.media.sprite_sheet import SHEET_NAME
 from server.media.stream import ClipStream
+
+# `_0001`, `.0001`, `_####`, `%04d` at the end of an image's name.
+_NUMBER = re.compile(r"[_.\- ]?(\d+|#+|%0?\d*d)$")
 
 
 def main(arguments: list[str]) -> int:
@@ -77,6 +84,7 @@ def _convert(path: Path, format: Format, options: argparse.Namespace) -> Path:
         stream = stream.through(at_rate(options.fps))
     target = _target(path, format, options.out, many=len(options.clips) > 1)
     _protect_source([path, *([options.matte] if options.matte else [])], target)
+    check_target(target, format, force=options.force)
     return _export(stream, format, target, force=options.force)
 
 
@@ -93,7 +101,7 @@ def _target(path: Path, format: Format, out: Path | None, *, many: bool) -> Path
     """Where the result goes: `orange-fire_7_1a2b3c4d_prores4444.mov` beside the clip when nothing is said."""
     name = f"{_stem(path)}_{format.name}{format.suffix}"
     if out is None:
-        return (path if path.suffix.lower() != ".transpixar" else path.parent).resolve().parent / name
+        return _clip_itself(path).parent / name
     if many or (out.is_dir() and not _is_export(out, format)):
         return out / name
     return out
@@ -101,16 +109,25 @@ def _target(path: Path, format: Format, out: Path | None, *, many: bool) -> Path
 
 def _is_export(out: Path, format: Format) -> bool:
     """Whether a folder that is there is itself what `--force` may replace, and not the place to put things into."""
-    return not format.suffix and (out / "0001.png").exists() | (out / "0001.exr").exists()
+    return not format.suffix and any((out / name).exists() for name in ("0001.png", "0001.exr", SHEET_NAME))
 
 
 def _stem(path: Path) -> str:
-    """The name of a clip: of its folder, or of its file without number and suffix."""
-    if path.suffix.lower() == ".transpixar":
-        return path.resolve().parent.name
-    if path.is_dir():
-        return path.resolve().name
-    return path.stem.rstrip("0123456789#%").rstrip("_-. ") or path.resolve().parent.name
+    """The name of a clip: of its folder, or of its file without suffix and, for an image, number."""
+    clip = _clip_itself(path)
+    if clip.is_dir():
+        return clip.name
+    stem = clip.stem
+    if clip.suffix.lower() in IMAGE_SUFFIXES:
+        stem = _NUMBER.sub("", stem) or stem
+    return stem
+
+
+def _clip_itself(path: Path) -> Path:
+    """The folder, when a path names a sidecar or a frame that has only a number for a name; else the path."""
+    real = path.resolve()
+    alone = real.suffix.lower() in IMAGE_SUFFIXES and not _NUMBER.sub("", real.stem)
+    return real.parent if alone or real.suffix.lower() == SIDECAR_SUFFIX else real
 
 
 def _protect_source(sources: list[Path], target: Path) -> None:

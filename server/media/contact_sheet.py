@@ -102,10 +102,14 @@ def photograph(height: int, width: int) -> Frame:
 
 
 def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
-    """A frame (H, W, 4) at `size` (width, height): means when smaller, the same pixels when larger."""
+    """A frame (H, W, 4) at `size` (width, height): means, of colour weighted by alpha, or the same pixels enlarged."""
     height, width, _ = frame.shape
     if size == (width, height):
         return frame.copy()
     resampling = Image.Resampling.NEAREST if size[0] >= width else Image.Resampling.BOX
-    channels = [Image.fromarray(np.ascontiguousarray(frame[..., c])).resize(size, resampling) for c in range(4)]
-    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+    # The small weight leaves the plain mean where nothing is visible.
+    weight = frame[..., 3:] + np.float32(1e-4)
+    channels = np.concatenate([frame[..., :3] * weight, weight, frame[..., 3:]], axis=-1)
+    planes = [Image.fromarray(np.ascontiguousarray(channels[..., c])) for c in range(5)]
+    means = [np.asarray(plane.resize(size, resampling)) for plane in planes]
+    return np.stack([*(colour / means[3] for colour in means[:3]), means[4]], axis=-1)

@@ -84,7 +84,7 @@ class Encoder:
             self._complaints.close()
 
     def _failure(self) -> MediaError:
-        return MediaError(f"ffmpeg cannot write {self._target.name}: {_said(self._complaints)[-1]}.")
+        return MediaError(f"ffmpeg cannot write {self._target.name}: {_said(self._complaints)[0]}.")
 
 
 def decoded(arguments: Sequence[str], source: Path, frame_bytes: int) -> Generator[bytearray, None, None]:

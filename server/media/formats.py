@@ -77,7 +77,7 @@ def export(
     format = FORMATS.get(format_name)
     if format is None:
         raise MediaError(f"There is no format '{format_name}'; use one of {', '.join(FORMATS)}.")
-    _check_target(target, format, force=force)
+    check_target(target, format, force=force)
     new_folders = _missing_folders(target.parent)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,9 +85,7 @@ def export(
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent, ignore_cleanup_errors=True) as folder:
             partial = Path(folder) / target.name
             format.write(_observed(stream, progress, should_stop), partial)
-            if force and target.is_dir():
-                target.rename(Path(folder) / "replaced")
-            partial.replace(target)
+            _put_in_place(partial, target, Path(folder) / "replaced")
     except OSError as error:
         _remove_empty(new_folders)
         raise MediaError(f"{target.name} cannot be written: {error.strerror or error}.") from None
@@ -95,6 +93,19 @@ def export(
         _remove_empty(new_folders)
         raise
     return target
+
+
+def _put_in_place(partial: Path, target: Path, replaced: Path) -> None:
+    """Rename what is complete; an old folder, which a rename cannot replace, steps aside and comes back on failure."""
+    if not target.is_dir():
+        partial.replace(target)
+        return
+    target.rename(replaced)
+    try:
+        partial.rename(target)
+    except OSError:
+        replaced.rename(target)
+        raise
 
 
 def _observed(
@@ -114,8 +125,8 @@ def _observed(
     return ClipStream(stream.info, frames)
 
 
-def _check_target(target: Path, format: Format, *, force: bool) -> None:
-    """Raises MediaError when something stands there that may not be replaced."""
+def check_target(target: Path, format: Format, *, force: bool) -> None:
+    """Raises MediaError when the name does not fit the format, or something stands there that may not be replaced."""
     if format.suffix and target.suffix.lower() != format.suffix:
         raise MediaError(f"A {format.name} file ends with {format.suffix}; name it {target.stem}{format.suffix}.")
     if not os.path.lexists(target):

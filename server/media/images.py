@@ -21,6 +21,7 @@ SUFFIXES = {".png", ".exr", ".tif", ".tiff", ".jpg", ".jpeg", ".dpx", ".tga", ".
 # Stored colour must come as it is: OpenImageIO would multiply it by alpha, which 8 bits do not survive.
 _AS_STORED = oiio.ImageSpec()
 _AS_STORED.attribute("oiio:UnassociatedAlpha", 1)
+_KINDS = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}
 _DEPTHS = {"uint8": 8, "uint16": 16, "half": 16, "float": 32}
 
 
@@ -68,7 +69,8 @@ def write_image(path: Path, pixels: Integers | Frame, attributes: Mapping[str, o
     A pair of numbers among the attributes is written as a rational one.
     """
     height, width, channels = pixels.shape
-    spec = image_spec(width, height, channels, "half" if half else str(pixels.dtype), attributes)
+    kind = "half" if half else _KINDS[pixels.dtype.name]
+    spec = image_spec(width, height, channels, kind, attributes)
     with writing(path, spec) as output:
         if not output.write_image(np.ascontiguousarray(pixels)):
             raise _write_error(path, output)

@@ -16,9 +16,8 @@ _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
 _VPX_ALPHA = re.compile(r"^\s+alpha_mode\s+: 1$", re.MULTILINE | re.IGNORECASE)
 # FFmpeg's own decoders of VP8 and VP9 pass over the alpha, which lies beside the picture in the container.
 _VPX_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-_ALPHA_PIXELS = re.compile(r"(rgba|bgra|argb|abgr|yuva|gbrap|ya8|ya16|pal8)")
 _DEPTH = re.compile(r"p(\d+)(?:le|be)$")
-_TAG = re.compile(r"(?<!\\)=")
+_TAG = re.compile(r"^((?:\\.|[^\\=\n])+)=((?:\\.|[^\\\n])*)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -122,20 +121,12 @@ def _size_and_rate(path: Path, decoder: str | None) -> tuple[int, int, Fraction]
 def _tags(path: Path) -> dict[str, str]:
     """The tags of the file, from ffmpeg's own text format for them (`;FFMETADATA1`, `key=value`, `\\` escapes)."""
     data, _, _ = output_of(["-v", "error", "-nostdin", "-i", location(path), "-f", "ffmetadata", "pipe:1"])
-    tags: dict[str, str] = {}
-    for entry in re.split(r"(?<!\\)\n", data.decode("utf-8", "replace")):
-        if entry.startswith((";", "[")):
-            continue
-        key, equals, value = _split_tag(entry)
-        if equals:
-            tags[key.lower()] = value
-    return tags
+    text = data.decode("utf-8", "replace")
+    return {_unescaped(key).lower(): _unescaped(value) for key, value in _TAG.findall(text)}
 
 
-def _split_tag(entry: str) -> tuple[str, str, str]:
-    parts = _TAG.split(entry, maxsplit=1)
-    unescaped = [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts]
-    return (unescaped[0], "=", unescaped[1]) if len(parts) == 2 else (unescaped[0], "", "")
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def _exact_rate(measured: Fraction, tagged: str | None) -> Fraction:

@@ -31,7 +31,7 @@ def _rec709(planar: str) -> list[str]:
 
 
 _VP9 = ["-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-row-mt", "1", "-auto-alt-ref", "0", "-f", "webm"]
-_FFV1 = ["-c:v", "ffv1", "-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1", "-f", "matroska"]
+_FFV1 = ["-c:v", "ffv1", "-level", "3", "-g", "1", "-slicecrc", "1", "-f", "matroska"]
 
 
 @dataclass(frozen=True)

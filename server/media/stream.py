@@ -69,6 +69,8 @@ class ClipStream:
                 raise MediaError(
                     f"Frame {count} of {info.name} is {frame.dtype} {frame.shape}, and {shape} was expected."
                 )
+            if count > info.frame_count:
+                raise MediaError(f"{info.name} has more than the {info.frame_count} frames that it should have.")
             yield frame
         if count != info.frame_count:
             raise MediaError(f"{info.name} has {count} of the {info.frame_count} frames that it should have.")

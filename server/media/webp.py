@@ -67,6 +67,7 @@ def write_webp(stream: ClipStream, target: Path) -> None:
             method=2,
             xmp=xmp,
         )
+        next(frames, None)  # the stream says so when it holds another number of frames than it told
 
 
 def open_webp(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | None = None) -> ClipStream:
@@ -108,8 +109,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         image = Image.open(path, formats=["WEBP"])
     except FileNotFoundError:
         raise MediaError(f"There is no file {path}.") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path.name} is no WebP that can be read ({error}); copy or export it again.") from None
+    except (UnidentifiedImageError, OSError, ValueError):
+        raise MediaError(f"{path.name} is no WebP that can be read; copy or export it again.") from None
+    except Image.DecompressionBombError:
+        raise MediaError(f"{path.name} is too large to be read; use a smaller size.") from None
     with image:
         yield image
 
