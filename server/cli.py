@@ -23,6 +23,10 @@ commands (the first one when none is named; each has its own --help):
 COMMANDS = {
     "serve": ("server.commands.serve", "Serve the API on this machine."),
     "generate": ("server.commands.generate", "Generate a clip from a prompt into a folder."),
+    "models": ("server.commands.models", "See, download, accept, add and remove models."),
+    "convert": ("server.commands.convert", "Convert clips to the file that another program reads."),
+    "inspect": ("server.commands.inspect", "Report on a clip's alpha and write a contact sheet."),
+    "bench": ("server.bench.command", "Time a step, a clip and the plain method on this machine."),
 }
 
 
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if name not in COMMANDS:
         print(
-            f"There is no command '{name}'; use {', '.join(list(COMMANDS)[:-1])} or {list(COMMANDS)[-1]}.",
+            f"There is no command '{name}'; the commands are {', '.join(COMMANDS)}.",
             file=sys.stderr,
         )
         return 2

@@ -21,7 +21,7 @@ from server.transpixar import RGBA_ADAPTER
 
 
 class PlainAttnProcessor:
-    """Attention of every block under eq. 7's mask, ``(S, S)``; one instance serves all blocks and keeps the mask."""
+    """Attention of every block under eq. 7's mask; one instance serves all blocks and makes the mask once."""
 
     def __init__(self) -> None:
         self._mask: torch.Tensor | None = None

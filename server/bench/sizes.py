@@ -26,14 +26,33 @@ class BenchSize:
     name: str
     transformer: dict[str, Any]
     vae: dict[str, Any]
-    text_encoder: dict[str, int]
+    text_encoder: dict[str, Any]
     rank: int
     width: int
     height: int
     num_frames: int
 
 
-_VAE_BLOCKS = {"down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4}
+def _vae(block_out_channels: list[int], **entries: Any) -> dict[str, Any]:
+    blocks = len(block_out_channels)
+    return {
+        "down_block_types": ["CogVideoXDownBlock3D"] * blocks,
+        "up_block_types": ["CogVideoXUpBlock3D"] * blocks,
+        "block_out_channels": block_out_channels,
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": 16,
+        "temporal_compression_ratio": 4,
+        "scaling_factor": 0.7,
+        "sample_height": 480,
+        "sample_width": 720,
+        **entries,
+    }
+
+
+def _t5(**entries: int) -> dict[str, Any]:
+    return {"vocab_size": 32128, "feed_forward_proj": "gated-gelu", **entries}
+
 
 FULL = BenchSize(
     name="full",
@@ -54,17 +73,9 @@ FULL = BenchSize(
         "max_text_seq_length": 226,
         "use_rotary_positional_embeddings": True,
     },
-    vae={
-        **_VAE_BLOCKS,
-        "block_out_channels": [128, 256, 256, 512],
-        "latent_channels": 16,
-        "out_channels": 3,
-        "layers_per_block": 3,
-        "temporal_compression_ratio": 4,
-        "scaling_factor": 0.7,
-    },
+    vae=_vae([128, 256, 256, 512], layers_per_block=3),
     # T5-XXL
-    text_encoder={"vocab_size": 32128, "d_model": 4096, "d_kv": 64, "num_heads": 64, "d_ff": 10240, "num_layers": 24},
+    text_encoder=_t5(d_model=4096, d_kv=64, num_heads=64, d_ff=10240, num_layers=24),
     rank=128,
     width=720,
     height=480,
@@ -78,18 +89,18 @@ SMALL = BenchSize(
     transformer={
         **FULL.transformer,
         "num_attention_heads": 6,
-        "num_layers": 4,
+        "num_layers": 2,
         "time_embed_dim": 128,
         "text_embed_dim": 256,
         "sample_width": 32,
         "sample_height": 24,
         "max_text_seq_length": 64,
     },
-    vae={**FULL.vae, "block_out_channels": [32, 64, 64, 128], "layers_per_block": 1},
-    text_encoder={"vocab_size": 32128, "d_model": 256, "d_kv": 64, "num_heads": 4, "d_ff": 512, "num_layers": 4},
+    vae=_vae([16, 16, 32], layers_per_block=1, norm_num_groups=4),
+    text_encoder=_t5(d_model=256, d_kv=64, num_heads=4, d_ff=512, num_layers=4),
     rank=16,
-    width=256,
-    height=192,
+    width=128,
+    height=96,
     num_frames=29,
 )
 
