@@ -15,9 +15,10 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from torch import nn
 from transformers import T5Config, T5EncoderModel
 
+from server.models.cache import hub_parts, presence
 from server.models.checks import check_rgba_lora, read_json, read_weight_headers
-from server.models.description import ModelFolderError
-from server.models.files import ModelFiles, check_files
+from server.models.description import ModelDescription, ModelFolderError
+from server.models.files import ModelFiles, NotDownloadedError, check_files, locate
 from server.transpixar.weights import check_rgba_shapes
 
 _BUILDERS: Mapping[str, Callable[[dict[str, Any]], nn.Module]] = {
@@ -38,6 +39,21 @@ def check_model(files: ModelFiles) -> None:
     configs = {component: _check_component(files.base, component) for component in _BUILDERS}
     _check_agreement(files.base, configs)
     check_lora_fits(files.rgba_lora, configs["transformer"])
+
+
+def check_known(description: ModelDescription, folder: Path, hub_folder: Path) -> None:
+    """Check a model as `check_model` does, or, where its base is still on the hub, as much as is here.
+
+    Raises as `check_model` does.
+    """
+    try:
+        check_model(locate(description, folder, hub_folder))
+    except NotDownloadedError:
+        snapshot, lora = presence(hub_parts(description)[0], hub_folder).snapshot, description.rgba_lora
+        path = None if snapshot is None else snapshot / "transformer" / "config.json"
+        if path is not None and path.is_file() and lora.folder is not None:
+            transformer: Any = _build(path, _BUILDERS["transformer"], read_json(path))
+            check_lora_fits(lora.folder / lora.file, transformer.config)
 
 
 def check_lora_fits(rgba_lora: Path, transformer: Any) -> int:

@@ -6,6 +6,7 @@ filled elsewhere can be copied there.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,26 @@ def bytes_on_disk(path: Path) -> int:
         except OSError:
             continue
     return 0
+
+
+def remove_download(description: ModelDescription, hub_folder: Path, others: Iterable[ModelDescription]) -> int:
+    """Remove a model's files from the hub folder, but no repository that one of `others` has downloaded as well.
+
+    Returns the number of bytes that this has freed. Raises OSError when a file cannot be removed.
+    """
+    kept = {
+        part.repo
+        for other in others
+        if other.name != description.name and all(presence(part, hub_folder).bytes_present for part in hub_parts(other))
+        for part in hub_parts(other)
+    }
+    freed = 0
+    for part in hub_parts(description):
+        folder = repo_folder(part, hub_folder)
+        if part.repo not in kept and folder.is_dir():
+            freed += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+            shutil.rmtree(folder)
+    return freed
 
 
 def _presence_without_listing(part: HubPart, snapshot: Path) -> Presence:

@@ -82,7 +82,11 @@ def model_state(description: ModelDescription, folder: Path, hub_folder: Path, a
     bytes_present = sum(part.bytes_present for part in parts)
     status, problem = ModelStatus.READY, None
     try:
-        check_files(locate(description, folder, hub_folder))
+        files = locate(description, folder, hub_folder)
+        try:
+            check_files(files)
+        except ModelFolderError as error:
+            raise ModelFolderError(f"{error}{_how_to_get_anew(description)}") from None
     except NotDownloadedError:
         status = ModelStatus.NOT_DOWNLOADED
     except ModelFolderError as error:
@@ -126,6 +130,13 @@ def _rgba_lora_file(description: ModelDescription, folder: Path, hub_folder: Pat
             f"of your own: `python -m server models add NAME --base {description.name} --rgba-lora FILE`."
         )
     return path
+
+
+def _how_to_get_anew(description: ModelDescription) -> str:
+    if not hub_parts(description):
+        return ""
+    name = description.name
+    return f" To download it again: `python -m server models remove {name}`, then `... models download {name}`."
 
 
 def _snapshot(description: ModelDescription, hub_folder: Path, part: HubPart) -> Path:

@@ -19,6 +19,7 @@ from huggingface_hub import DryRunFileInfo, hf_hub_url, snapshot_download
 from huggingface_hub.utils import disable_progress_bars
 
 from server.models.cache import (
+    BASE_SMALL,
     BASE_WEIGHTS,
     IGNORED,
     WEIGHT_FOLDERS,
@@ -109,6 +110,14 @@ def download(
         for part, listed in files.items():
             _download_small_files(part, listed[0].commit_hash, hub_folder)
         _download_weights(files, progress or (lambda done, total: None), should_stop)
+
+
+def download_configurations(repo: str, hub_folder: Path) -> Path:
+    """Bring the configurations of a base on the hub, and return the folder that they are in. Raises DownloadError."""
+    if is_offline():
+        raise offline_error(repo)
+    with hub_errors(repo), disable_progress_bars():
+        return Path(snapshot_download(repo, cache_dir=hub_folder, allow_patterns=[*BASE_SMALL, *_DOCUMENTS]))
 
 
 def _list(part: HubPart, hub_folder: Path) -> list[DryRunFileInfo]:
