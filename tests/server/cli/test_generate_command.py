@@ -124,4 +124,4 @@ def test_an_unknown_command_names_those_there_are() -> None:
     done = run("generat")
 
     assert done.returncode == 2
-    assert "use serve or generate" in done.stderr
+    assert "the commands are serve, generate" in done.stderr
