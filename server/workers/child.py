@@ -81,6 +81,11 @@ class ChildWorker:
         """The process id."""
         return self._process.pid
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the process was killed or told to stop, and will do nothing more."""
+        return self._reason is not None
+
     def send(self, command: Command) -> None:
         """Write a command to the worker. Does nothing when it has gone: `on_end` tells that."""
         assert self._process.stdin is not None
@@ -143,8 +148,6 @@ class ChildWorker:
             await asyncio.wait_for(reap(), 1.0 if self._reason is None else _REAP_SECONDS)
         except TimeoutError:
             self.kill("it closed its output and went on")
-            # What it has started may have outlived it, and holds its pipes.
-            self._kill_group()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), _REAP_SECONDS)
         return self._process.returncode
@@ -173,16 +176,20 @@ class ChildWorker:
         self._on_report(report)
 
     async def _watch(self) -> None:
-        """Kill a worker that has been silent for too long.
+        """Kill a worker that has been silent for too long, and what one that has ended has left behind.
 
-        Adds up its own naps rather than looking at a clock: a computer that slept, or a server that was busy, has
-        not made the worker silent.
+        asyncio tells the end of a process only when its pipes have ended as well, and a child of the worker may hold
+        them. Silence is measured by adding up naps rather than by a clock: a computer that slept, or a server that was
+        busy, has not made the worker silent.
         """
         silence = 0.0
         while True:
             limit = self._patience.silence if self._greeted else self._patience.start
-            nap = limit / 8
+            nap = min(limit / 8, 1.0)
+            ended = self._process.returncode is not None
             await asyncio.sleep(nap)
+            if ended:
+                self._kill_group()
             silence = 0.0 if self._heard else silence + nap
             self._heard = False
             if silence >= limit:

@@ -46,13 +46,13 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._child: ChildWorker | None = None
         self._killed = False
+        self._greeted = False
         self._unusable: Unusable | None = None
         self._delay = 0.0
         # What the present worker has said or, when there is none, the last one.
         self.hello: Hello | None = None
         # Of the present worker only.
         self.pulse = Heartbeat()
-        self.ready = False
         # The error of the last worker, until the next one is ready.
         self.error: WorkerDied | None = None
         self.restarts = 0
@@ -66,6 +66,11 @@ class Supervisor:
     def active(self) -> bool:
         """Whether there is a worker, or will be without further ado."""
         return self._task is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a worker that takes commands."""
+        return self._greeted and self._child is not None and not self._child.is_ending
 
     @property
     def degraded(self) -> bool:
@@ -101,6 +106,7 @@ class Supervisor:
         if self._child is not None:
             self._killed = True
             self._child.kill("it was killed on purpose")
+            self._on_change()
 
     def did_well(self) -> None:
         """Record that the worker has brought a job to its end."""
@@ -132,7 +138,7 @@ class Supervisor:
     def _hear(self, report: Report) -> None:
         match report:
             case Hello():
-                self.hello, self.ready, self.error = report, True, None
+                self.hello, self._greeted, self.error = report, True, None
                 self._deaths.is_back()
                 log.info("worker %s is ready on %s (%s)", self.pid, report.device, report.device_name)
             case Unusable():
@@ -147,7 +153,7 @@ class Supervisor:
     def _mourn(self, reason: str) -> None:
         """The worker has gone; `reason` is a clause such as "it ended with status 3"."""
         pid, self._child = self.pid, None
-        self.ready, self.pulse = False, Heartbeat()
+        self._greeted, self.pulse = False, Heartbeat()
         if self.active:
             self.error = self._weigh(reason)
             log.log(logging.INFO if self._killed else logging.ERROR, "worker %s: %s", pid or "", self.error)
