@@ -38,12 +38,15 @@ class ServerProcess:
     """A server as a child process, on a free port; it stops when this process does. A context manager.
 
     `options` are more options of `python -m server serve`. `log` takes the server's log (None: this process's stderr).
-    Raises ServerNotStarted when it does not come up.
+    `program` is a module that takes the same options, in place of the usual one. Raises ServerNotStarted when it does
+    not come up.
     """
 
-    def __init__(self, options: Sequence[str] = (), log: int | None = None) -> None:
+    def __init__(
+        self, options: Sequence[str] = (), log: int | None = None, program: Sequence[str] = ("server", "serve")
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve", "--port", "0", "--stop-with-parent", *options],
+            [sys.executable, "-m", *program, "--port", "0", "--stop-with-parent", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

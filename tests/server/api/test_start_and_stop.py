@@ -81,7 +81,7 @@ def test_sigterm_ends_it_with_streams_open_and_leaves_nothing(tiny_model_folder:
     with ServerProcess(["--model-dir", str(tiny_model_folder), "--data-dir", str(tmp_path)]) as running:
         client = Client(running.url)
         at_work, waiting = client.create("fire", steps=100, model="tiny"), client.create("fire")
-        worker = client.check_version()["worker"]["pid"]
+        worker = client.check_version()["workers"][0]["pid"]
         streams = [
             requests.get(f"{running.url}/v1/videos/{job['id']}/events", stream=True, timeout=30)
             for job in (at_work, waiting)
@@ -98,7 +98,7 @@ def test_sigterm_ends_it_with_streams_open_and_leaves_nothing(tiny_model_folder:
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def test_a_killed_server_takes_its_worker_along(tiny_model_folder: Path, tmp_path: Path) -> None:
     with ServerProcess(["--model-dir", str(tiny_model_folder), "--data-dir", str(tmp_path)]) as running:
-        worker = psutil.Process(Client(running.url).check_version()["worker"]["pid"])
+        worker = psutil.Process(Client(running.url).check_version()["workers"][0]["pid"])
         running.process.kill()
         worker.wait(20)
 
