@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ class _Record(BaseModel):
 class Acceptances:
     """The accepted licences. Several processes may share the file: it is read anew whenever it has changed.
 
-    A licence whose name, address or notice has changed since counts as not accepted.
+    A licence whose name, address or notice has changed since counts as not accepted. May be used by several threads.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,24 +57,23 @@ class Acceptances:
         self.path = path
         self._stamp: tuple[int, int] | None = None
         self._accepted: dict[str, AcceptedLicence] = {}
+        self._lock = threading.RLock()
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """The acceptances in the file `path`; none where it does not exist or cannot be read."""
         acceptances = cls(path)
-        acceptances._refresh()
+        acceptances._current()
         return acceptances
 
     @property
     def accepted(self) -> tuple[AcceptedLicence, ...]:
         """What is on record."""
-        self._refresh()
-        return tuple(self._accepted.values())
+        return tuple(self._current().values())
 
     def has(self, licence: Licence) -> bool:
         """Whether this licence, as it reads now, is accepted."""
-        self._refresh()
-        found = self._accepted.get(licence.id)
+        found = self._current().get(licence.id)
         return found is not None and found.text_sha256 == licence_hash(licence)
 
     def has_all(self, description: ModelDescription) -> bool:
@@ -108,37 +108,39 @@ class Acceptances:
             raise LicenceError(
                 f"The model '{description.name}' also needs {_quoted(left_out)}; accept all of its licences together."
             )
-        missing = self.missing(description)
-        if missing:
-            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            self._accepted |= {licence.id: _accept(licence, now) for licence in missing}
-            self._write()
+        with self._lock:
+            missing = self.missing(description)
+            if missing:
+                now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+                self._write(self._current() | {licence.id: _accept(licence, now) for licence in missing})
 
-    def _refresh(self) -> None:
-        stamp = self._read_stamp()
-        if stamp == self._stamp:
-            return
-        self._stamp, self._accepted = stamp, {}
-        if stamp is None:
-            return
+    def _current(self) -> dict[str, AcceptedLicence]:
+        """The acceptances as the file has them now, by id."""
+        with self._lock:
+            stamp = self._read_stamp()
+            if stamp != self._stamp:
+                self._stamp, self._accepted = stamp, {} if stamp is None else self._read()
+            return self._accepted
+
+    def _read(self) -> dict[str, AcceptedLicence]:
         try:
             record = _Record.model_validate(json.loads(self.path.read_text("utf-8")))
         except (OSError, ValueError, RecursionError) as error:
             log.warning("%s cannot be read (%s); no licence counts as accepted", self.path, _first_line(error))
-            return
-        self._accepted = {licence.id: licence for licence in record.accepted}
+            return {}
+        return {licence.id: licence for licence in record.accepted}
 
-    def _write(self) -> None:
+    def _write(self, accepted: dict[str, AcceptedLicence]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._keep_unreadable()
         partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        record = _Record(accepted=list(self._accepted.values()))
+        record = _Record(accepted=list(accepted.values()))
         with partial.open("w", encoding="utf-8") as file:
             file.write(record.model_dump_json(indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self.path)
-        self._stamp = self._read_stamp()
+        self._stamp, self._accepted = self._read_stamp(), accepted
 
     def _keep_unreadable(self) -> None:
         """Put a record that cannot be read aside in place of writing over it: somebody may want to look at it."""
