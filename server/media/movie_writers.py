@@ -21,13 +21,15 @@ _QUICKTIME = ["-movflags", "use_metadata_tags", "-f", "mov"]
 
 
 def _rec709(planar: str) -> list[str]:
-    """Rec. 709 YUV with the primaries and curve of sRGB, written into the file and obeyed while converting.
+    """Rec. 709 YUV of the limited range, named in the file and obeyed while converting.
 
     From packed RGBA swscale makes an alpha that is one too small at every other pixel; from `planar` RGBA it does not.
     """
     scale = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int+full_chroma_inp"
-    tagged = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "iec61966-2-1", "-color_range", "tv"]
-    return ["-vf", f"format={planar},{scale}", *tagged]
+    # Set on the frames, because ffmpeg overrules options of the encoder. Blender reads a movie whose container does not
+    # name its matrix as Rec. 601, a difference of up to 30/255.
+    named = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    return ["-vf", f"format={planar},{scale},{named}"]
 
 
 _VP9 = ["-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-row-mt", "1", "-auto-alt-ref", "0", "-f", "webm"]
