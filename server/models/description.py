@@ -110,6 +110,8 @@ class ModelDescription(_Described):
     licences: tuple[Licence, ...] = ()
     rgb: Literal["straight", "premultiplied"]
     max_sequence_length: int = Field(default=226, ge=1)
+    # Measured by `calibrate_mag_cache`; without them the faster qualities use FirstBlockCache.
+    mag_ratios: tuple[float, ...] | None = None
     defaults: RequestDefaults
     limits: RequestLimits
 

@@ -22,6 +22,7 @@ from .preparation import draw_latents, encode_footage, encode_image, encode_word
 from .sampling import Generators, Observer, SamplingState, sample
 from .scheduler import TrailingDPMScheduler
 from .style import StyleLora, set_style_loras
+from .vae_decoding import decode_rgba
 
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any] | None]
 
@@ -239,12 +240,18 @@ class TransPixarPipeline(CogVideoXPipeline):
             latents: RGB frames, then alpha frames.
             alpha_only: decode the alpha half alone, to ``(B, 1, T, H', W')``.
         """
-        rgb, alpha = latents.chunk(2, dim=1)  # (B, F, C, H, W) each
-        pixels = [] if alpha_only else [self._decode_half(rgb)]
-        pixels.append(self._decode_half(alpha).amax(dim=1, keepdim=True))  # (B, 1, T, H', W')
-        return torch.cat(pixels, dim=1)
+        return decode_rgba(self.vae, latents, alpha_only=alpha_only, should_stop=self.should_stop)
 
-    @torch.no_grad()
+    def decode_frames(self, latents: torch.Tensor, *, alpha_only: bool = False) -> np.ndarray:
+        """Decode latents ``(B, 2F, C, H, W)`` to float32 frames ``(B, T, H', W', 4)`` in 0..1.
+
+        Args:
+            latents: RGB frames, then alpha frames.
+            alpha_only: decode the alpha half alone, to ``(B, T, H', W', 1)``.
+        """
+        pixels = self.decode_latents(latents, alpha_only=alpha_only)  # (B, 4 or 1, T, H', W')
+        return self.video_processor.postprocess_video(pixels, output_type="np")
+
     def decode_preview(self, latents: torch.Tensor) -> np.ndarray:
         """Decode the middle frame of latents ``(B, 2F, C, H, W)``, as cheaply as the autoencoder allows.
 
@@ -253,8 +260,7 @@ class TransPixarPipeline(CogVideoXPipeline):
         """
         middle = latents.shape[1] // 4
         halves = [half[:1, middle : middle + 1] for half in latents.chunk(2, dim=1)]  # (1, 1, C, H, W) each
-        pixels = self.decode_latents(torch.cat(halves, dim=1))  # (1, 4, 1, H', W')
-        return self.video_processor.postprocess_video(pixels.float(), output_type="np")[0, 0]
+        return self.decode_frames(torch.cat(halves, dim=1))[0, 0]
 
     # ---- the steps of a call ----
 
@@ -306,19 +312,9 @@ class TransPixarPipeline(CogVideoXPipeline):
 
         return observe
 
-    def _decode_half(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode one half ``(B, F, C, H, W)`` to pixels ``(B, 3, T, H', W')`` in -1..1."""
-        check_stop(self.should_stop)
-        pixels = super().decode_latents(latents.to(self.vae.dtype))
-        # With an even number of latent frames the autoencoder decodes the first one to t frames instead of one; the
-        # last of them is the one that the clip begins with.
-        num_frames = (latents.shape[1] - 1) * self.vae_scale_factor_temporal + 1
-        return pixels[:, :, -num_frames:]
-
     def _finish(self, latents: torch.Tensor, clip: Clip, output_type: str) -> Any:
         """Decode latents to what the caller wants; given footage is not decoded but handed back as it came."""
-        pixels = self.decode_latents(latents, alpha_only=clip.footage is not None)  # (B, 4 or 1, T, H', W')
-        frames = self.video_processor.postprocess_video(pixels.float(), output_type="np")  # (B, T, H', W', 4 or 1)
+        frames = self.decode_frames(latents, alpha_only=clip.footage is not None)  # (B, T, H', W', 4 or 1)
         if clip.footage is not None:
             frames = np.concatenate([for_each_clip(clip.footage.rgb, len(frames)).numpy(), frames], axis=-1)
         return frames if output_type == "np" else [self.video_processor.numpy_to_pil(one) for one in frames]
