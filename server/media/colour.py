@@ -27,37 +27,57 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 def linear_from_srgb(encoded: Frame) -> Frame:
     """Display-encoded values as linear light, any shape. Negative values are mirrored at 0."""
     size = np.abs(encoded)
-    linear = np.where(size <= _BREAK_ENCODED, size / _SLOPE, ((size + _OFFSET) / (1 + _OFFSET)) ** _EXPONENT)
-    return np.copysign(linear, encoded).astype(np.float32, copy=False)
+    linear = size + np.float32(_OFFSET)
+    linear *= np.float32(1 / (1 + _OFFSET))
+    np.power(linear, np.float32(_EXPONENT), out=linear)
+    near_black = size <= _BREAK_ENCODED
+    np.copyto(linear, np.divide(size, np.float32(_SLOPE), out=size), where=near_black)
+    return np.copysign(linear, encoded, out=linear)
 
 
 def srgb_from_linear(linear: Frame) -> Frame:
     """Linear light as display-encoded values, any shape. Negative values are mirrored at 0."""
     size = np.abs(linear)
-    encoded = np.where(size <= _BREAK_LINEAR, size * _SLOPE, (1 + _OFFSET) * size ** (1 / _EXPONENT) - _OFFSET)
-    return np.copysign(encoded, linear).astype(np.float32, copy=False)
+    encoded = np.power(size, np.float32(1 / _EXPONENT))
+    encoded *= np.float32(1 + _OFFSET)
+    encoded -= np.float32(_OFFSET)
+    near_black = size <= _BREAK_LINEAR
+    np.copyto(encoded, np.multiply(size, np.float32(_SLOPE), out=size), where=near_black)
+    return np.copysign(encoded, linear, out=encoded)
+
+
+# Channel by channel and on all four at once below: numpy's loops over the last three of four are ten times as slow.
 
 
 def premultiplied(straight: Frame) -> Frame:
     """RGBA (H, W, 4) with its colour multiplied by its alpha, in whatever encoding it has."""
-    return np.concatenate([straight[..., :3] * straight[..., 3:], straight[..., 3:]], axis=-1)
+    result = straight.copy()
+    for channel in range(3):
+        result[..., channel] *= straight[..., 3]
+    return result
 
 
 def unpremultiplied(image: Frame) -> Frame:
     """RGBA (H, W, 4) with its colour divided by its alpha. Where alpha is 0 the colour stays: there is none to find."""
-    alpha = image[..., 3:]
-    return np.concatenate([image[..., :3] / np.where(alpha > 0, alpha, 1), alpha], axis=-1)
+    result = image.copy()
+    alpha = np.where(image[..., 3] > 0, image[..., 3], np.float32(1))
+    for channel in range(3):
+        result[..., channel] /= alpha
+    return result
 
 
 def linear_premultiplied(frame: Frame) -> Frame:
     """A frame as compositors calculate: linear light, multiplied by alpha (H, W, 4)."""
-    return premultiplied(np.concatenate([linear_from_srgb(frame[..., :3]), frame[..., 3:]], axis=-1))
+    linear = linear_from_srgb(frame)
+    linear[..., 3] = frame[..., 3]
+    return premultiplied(linear)
 
 
 def frame_from_linear_premultiplied(image: Frame) -> Frame:
     """The inverse of `linear_premultiplied`, except for the colour where alpha is 0."""
-    straight = unpremultiplied(image)
-    return np.concatenate([srgb_from_linear(straight[..., :3]), straight[..., 3:]], axis=-1)
+    frame = srgb_from_linear(unpremultiplied(image))
+    frame[..., 3] = image[..., 3]
+    return frame
 
 
 def quantised(values: Frame, bits: int) -> Integers:

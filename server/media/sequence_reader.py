@@ -62,7 +62,9 @@ def _frame(stored: Frame, mode: AlphaMode, *, is_linear: bool) -> Frame:
     if mode == "premultiplied":
         return frame_from_linear_premultiplied(stored) if is_linear else unpremultiplied(stored)
     if is_linear:
-        stored[..., :3] = srgb_from_linear(stored[..., :3])
+        encoded = srgb_from_linear(stored)
+        encoded[..., 3] = stored[..., 3]
+        return encoded
     return stored
 
 
