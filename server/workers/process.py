@@ -53,11 +53,11 @@ def _build(device: str, inbox: Inbox, outbox: Outbox) -> tuple[Worker, Hello]:
     """The worker and its greeting. Raises DeviceUnusable and ImportError."""
     name = torch_device(device)
     # These take seconds: the thread that notices the server's end runs by now.
-    from server.workers.failures import describe_failure
-    from server.workers.generator import ClipGenerator, GenerationCancelled
+    from server.workers.failures import describe_failure, is_cancel
+    from server.workers.generator import ClipGenerator
 
     def explain(error: Exception) -> JobError | None:
-        return None if isinstance(error, GenerationCancelled) else describe_failure(error)
+        return None if is_cancel(error) else describe_failure(error)
 
     return Worker(inbox, outbox, ClipGenerator(name), explain, memory_probe(name)), describe_device(device, name)
 
