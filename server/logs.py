@@ -36,5 +36,6 @@ def log_to_stderr() -> None:
 
 def _add_job(record: logging.LogRecord) -> bool:
     job_id = _job_id.get()
-    record.job = f" [job {job_id}]" if job_id else ""
+    # What is about a job alone names it by itself.
+    record.job = f" [job {job_id}]" if job_id and job_id not in record.getMessage() else ""
     return True

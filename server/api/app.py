@@ -14,6 +14,7 @@ from server.api.routes import files, models, server, uploads, videos
 from server.api.schemas import ErrorAnswer
 from server.api.security import AllowedHosts, Guard
 from server.api.services import Services
+from server.api.streams import GoneReaders
 
 
 def create_app(services: Services, hosts: AllowedHosts, token: str | None = None) -> ASGIApp:
@@ -41,6 +42,8 @@ def create_api() -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     add_error_handlers(api)
+    # Among FastAPI's own, because the outermost of those answers and logs every exception.
+    api.add_middleware(GoneReaders)
     for routes in (videos, files, uploads, models, server):
         api.include_router(routes.router)
     return api

@@ -2,6 +2,7 @@
 
 import sys
 
+import fastapi.routing
 from pydantic_settings import CliApp
 
 from server.api.listen import serve
@@ -13,6 +14,8 @@ from tests.server.api.fake_engine import FakeEngine
 
 def main() -> int:
     log_to_stderr()
+    # A test need not wait for FastAPI's 15 s.
+    fastapi.routing._PING_INTERVAL = 0.5  # type: ignore[attr-defined]
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[1:])
         serve(settings, engines=[FakeEngine() for _ in settings.device])
