@@ -113,7 +113,7 @@ def decoded(arguments: Sequence[str], source: Path, frame_bytes: int) -> Generat
 
 def decoding(before: Sequence[str], source: Path, after: Sequence[str]) -> list[str]:
     """Arguments for `decoded`: every frame once, in order, as raw video, and no error passed over."""
-    strict = ["-xerror", "-err_detect", "crccheck+bitstream+buffer+explode", "-noautorotate"]
+    strict = ["-xerror", "-err_detect", "crccheck+bitstream+buffer+explode"]
     inputs = [*strict, *before, "-i", location(source), "-map", "0:v:0"]
     return [*_QUIET, *inputs, *after, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from server.media.errors import MediaError
@@ -25,7 +26,8 @@ class MovieFacts:
     """A movie's first video stream.
 
     `pixels` is ffmpeg's name of its pixel format, `decoder` the one to force (None: ffmpeg's choice), `matrix_known`
-    whether it says how its YUV is to be read. Size in pixels, `fps` in frames a second, `tags` in lower-case keys.
+    whether it says how its YUV is to be read. Size in pixels, `fps` in frames a second (their mean, unless the
+    rate `is_steady`), `tags` in lower-case keys.
     """
 
     codec: str
@@ -36,6 +38,7 @@ class MovieFacts:
     height: int
     fps: Fraction
     frame_count: int
+    is_steady: bool
     tags: dict[str, str]
 
     @property
@@ -65,14 +68,14 @@ def movie_facts(path: Path) -> MovieFacts:
     stream = _VIDEO.search(said)
     if stream is None:
         raise MediaError(f"{path.name} is no movie that can be read ({_reason(said)}).")
-    times = [line.split(b",") for line in packets.splitlines() if line[:1] != b"#"]
+    timing = _Timing.of(packets)
     codec, pixels = stream["codec"], stream["pixels"]
     decoder = None
     if codec in _VPX_DECODERS and _VPX_ALPHA.search(said):
         decoder, pixels = _VPX_DECODERS[codec], pixels.replace("yuv4", "yuva4", 1)
-    if status != 0 or not times:
+    if status != 0 or timing is None:
         raise MediaError(f"{path.name} is damaged or incomplete ({_reason(said)}); copy or render it again.")
-    _check_whole(path, said, packets, times)
+    _check_whole(path, said, timing)
     width, height, fps = _size_and_rate(path, decoder)
     tags = _tags(path)
     return MovieFacts(
@@ -82,34 +85,62 @@ def movie_facts(path: Path) -> MovieFacts:
         matrix_known=not pixels.startswith("yuv") or bool(re.search("bt|smpte|fcc", stream["colour"] or "")),
         width=width,
         height=height,
-        fps=_exact_rate(fps, tags.get("frame_rate")),
-        frame_count=len(times),
+        fps=_exact_rate(fps if timing.is_steady else timing.mean_rate, tags.get("frame_rate")),
+        frame_count=timing.count,
+        is_steady=timing.is_steady,
         tags=tags,
     )
 
 
-def _check_whole(path: Path, said: str, packets: bytes, times: list[list[bytes]]) -> None:
+@dataclass(frozen=True)
+class _Timing:
+    """When the frames are shown: how many, in how many seconds, and whether each lasts as long as the others."""
+
+    count: int
+    seconds: Fraction
+    is_steady: bool
+
+    @property
+    def mean_rate(self) -> Fraction:
+        """Frames a second over the whole length."""
+        return (self.count / self.seconds).limit_denominator(1001)
+
+    @classmethod
+    def of(cls, packets: bytes) -> _Timing | None:
+        """From ffmpeg's list of packets (`#tb 0: 1/24000`, then `stream, dts, pts, duration, ...`); None for none."""
+        base = re.search(rb"^#tb 0: (\d+)/(\d+)", packets, re.MULTILINE)
+        rows = [line.split(b",") for line in packets.splitlines() if line[:1] != b"#"]
+        if base is None or not rows:
+            return None
+        # Packets come in the order of decoding, which is another one with B-frames.
+        shown, length = zip(*sorted((int(row[2]), int(row[3])) for row in rows), strict=True)
+        steps = [after - before for before, after in pairwise(shown)]
+        ticks = max(shown[-1] - shown[0] + length[-1], 1)
+        seconds = Fraction(ticks * int(base[1]), int(base[2]))
+        # Containers round times to their unit, Matroska to milliseconds.
+        return cls(len(rows), seconds, not steps or max(steps) - min(steps) <= max(2, 0.02 * max(steps)))
+
+
+def _check_whole(path: Path, said: str, timing: _Timing) -> None:
     """Matroska says how long it is and then just stops where it was cut. Raises MediaError then."""
     duration = _DURATION.search(said)
-    base = re.search(rb"^#tb 0: (\d+)/(\d+)", packets, re.MULTILINE)
-    if duration is None or base is None:
+    # With sound the length may be that of the sound.
+    if duration is None or "Input #0, matroska" not in said or "Stream #0:1" in said:
         return
     hours, minutes, seconds = duration.groups()
     declared = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    first, last, length = int(times[0][2]), int(times[-1][2]), int(times[-1][3])
-    there = (last + length - first) * int(base[1]) / int(base[2])
-    one = there / len(times)
-    if declared > there + 1.5 * one + 0.02 or "File ended prematurely" in said:
+    there = float(timing.seconds)
+    if declared > there + 1.5 * there / timing.count + 0.02 or "File ended prematurely" in said:
         raise MediaError(
-            f"{path.name} is incomplete: it should last {declared:.2f} s, and {len(times)} frames of {there:.2f} s are "
-            "there; copy or render it again."
+            f"{path.name} is incomplete: it should last {declared:.2f} s, and {timing.count} frames of {there:.2f} s "
+            "are there; copy or render it again."
         )
 
 
 def _size_and_rate(path: Path, decoder: str | None) -> tuple[int, int, Fraction]:
     """Width, height and the rate as a fraction, from the header that ffmpeg writes before one decoded frame."""
     force = ["-c:v", decoder] if decoder else []
-    arguments = ["-v", "error", "-nostdin", "-noautorotate", *force, "-i", location(path), "-map", "0:v:0"]
+    arguments = ["-v", "error", "-nostdin", *force, "-i", location(path), "-map", "0:v:0"]
     data, said, _ = output_of([*arguments, "-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"])
     header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) ", data)
     if header is None:

@@ -30,7 +30,9 @@ def open_movie(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | No
             f"{path.name} has no alpha ({facts.codec}, {facts.pixels}); name its matte with --matte, or take it as it "
             "is with --alpha opaque."
         )
-    mode, note = (alpha, None) if alpha else _alpha_mode(path, facts)
+    mode, notes = (alpha, []) if alpha else _alpha_mode(path, facts)
+    if not facts.is_steady and fps is None:
+        notes.append(f"The frames of {path.name} last differently long; their mean rate is used (--input-fps).")
     info = ClipInfo(
         name=path.name,
         width=facts.width,
@@ -40,7 +42,7 @@ def open_movie(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | No
         alpha_mode=mode,
         bit_depth=facts.bit_depth,
         metadata={key: value for key, value in facts.tags.items() if key in _OWN_TAGS},
-        notes=(note,) if note else (),
+        notes=tuple(notes),
     )
 
     def frames() -> Iterator[Frame]:
@@ -53,12 +55,12 @@ def open_movie(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | No
     return ClipStream(info, frames)
 
 
-def _alpha_mode(path: Path, facts: MovieFacts) -> tuple[AlphaMode, str | None]:
+def _alpha_mode(path: Path, facts: MovieFacts) -> tuple[AlphaMode, list[str]]:
     tagged = facts.tags.get("alpha_mode")
     if tagged in ("straight", "premultiplied"):
-        return tagged, None  # type: ignore[return-value]
+        return tagged, []  # type: ignore[return-value]
     if facts.codec in _ALWAYS_STRAIGHT:
-        return "straight", None
+        return "straight", []
     sample = []
     with closing(_stored_frames(path, facts)) as stored:
         for index, frame in enumerate(stored):
@@ -67,7 +69,7 @@ def _alpha_mode(path: Path, facts: MovieFacts) -> tuple[AlphaMode, str | None]:
             if index % SAMPLED_EVERY == 0:
                 sample.append(frame)
     mode = guessed_alpha_mode(sample)
-    return mode, f"{path.name} does not name its alpha; from its colours it is {mode} (--alpha says otherwise)."
+    return mode, [f"{path.name} does not name its alpha; from its colours it is {mode} (--alpha says otherwise)."]
 
 
 def _stored_frames(path: Path, facts: MovieFacts) -> Generator[Frame, None, None]:
