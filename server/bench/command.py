@@ -26,7 +26,7 @@ from .variants import PLAIN, Variant, attention_backend, compiled, exact, plain
 from .workload import Workload, clip_of
 
 _STEPS_MEASURED = {"full": 6, "small": 9}
-_CLIP_STEPS_MEASURED, _QUICK_STEPS = 10, 2
+_CLIP_STEPS_MEASURED, _QUICK_STEPS = {"full": 10, "small": 4}, 2
 _QUICK_SIDE, _QUICK_FRAMES = 32, 5
 _BUDGET_SPENT, _INTERRUPTED = 3, 130  # exit statuses; the second is what a shell gives after Ctrl+C
 
@@ -79,7 +79,7 @@ def _measure(bench: Bench, variants: list[Variant], options: argparse.Namespace)
     if any(variant.name == PLAIN for variant in variants):
         bench.agreement()
     bench.decoding()
-    bench.steps(options.quality, _QUICK_STEPS if options.quick else _CLIP_STEPS_MEASURED)
+    bench.steps(options.quality, _QUICK_STEPS if options.quick else _CLIP_STEPS_MEASURED[bench.work.size.name])
 
 
 def _parser() -> argparse.ArgumentParser:

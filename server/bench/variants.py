@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_dispatch import AttentionBackendName
 
-from server.transpixar.kernels import compile_blocks
+from server.transpixar.kernels import compile_blocks, uncompile_blocks
 
 from .plain import plain_method
 
@@ -41,13 +41,13 @@ def plain() -> Variant:
 
 
 def exact() -> Variant:
-    """The product as its `exact` quality makes it."""
+    """The product as its `exact` quality makes it, not compiled."""
     return Variant(EXACT, lambda transformer: nullcontext())
 
 
 def compiled() -> Variant:
     """The product with the repeated block compiled."""
-    return Variant(f"{EXACT}+compile", _CompiledBlocks().active)
+    return Variant(f"{EXACT}+compile", _compiled_blocks)
 
 
 def attention_backend(name: str) -> Variant:
@@ -77,22 +77,11 @@ def attention_backend(name: str) -> Variant:
     return Variant(f"{EXACT}@{name}", active)
 
 
-@dataclass
-class _CompiledBlocks:
-    """Switches compiled blocks on and off without compiling them anew."""
-
-    _calls: list[Any] = field(default_factory=list)
-
-    @contextmanager
-    def active(self, transformer: CogVideoXTransformer3DModel) -> Iterator[None]:
-        blocks = list(transformer.transformer_blocks)
-        if not self._calls:
-            compile_blocks(transformer)
-            self._calls = [block._compiled_call_impl for block in blocks]
-        for block, call in zip(blocks, self._calls, strict=True):
-            block._compiled_call_impl = call
-        try:
-            yield
-        finally:
-            for block in blocks:
-                block._compiled_call_impl = None
+@contextmanager
+def _compiled_blocks(transformer: CogVideoXTransformer3DModel) -> Iterator[None]:
+    # What torch has compiled before, it finds again.
+    compile_blocks(transformer)
+    try:
+        yield
+    finally:
+        uncompile_blocks(transformer)

@@ -1,0 +1,1 @@
+"""`python -m server doctor`: whether this machine can make clips, and what to do where it cannot."""
