@@ -85,16 +85,15 @@ class Supervisor:
 
     async def end(self) -> None:
         """End the worker, by force if need be, and start no other."""
-        task, self._task = self._task, None
+        task, child, self._task = self._task, self._child, None
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
         self.error, self._deaths.degraded = None, False
         self._on_change()
-        if self._child is not None:
-            pid = self._child.pid
-            await self._child.stop()
-            log.info("worker %d stopped", pid)
+        if child is not None:
+            await child.stop()
+            log.info("worker %d stopped", child.pid)
 
     def send(self, command: Command) -> None:
         """Write a command to the worker. Does nothing when it has gone: `on_death` tells that."""

@@ -128,7 +128,7 @@ def test_a_job_that_is_cancelled_while_the_worker_starts_never_reaches_it() -> N
             "is_killed", "ended by SIGKILL", marks=pytest.mark.skipif(os.name != "posix", reason="POSIX's signals")
         ),
         ("talks_nonsense", "not a message"),
-        ("talks_in_one_line", "limit"),
+        ("talks_in_one_line", "broke the protocol"),
         ("talks_of_another_job", "does not have"),
         ("floods_reports", "flooded"),
         ("closes_stdout", "closed its output"),
