@@ -20,7 +20,10 @@ _MISSING = (
     "ffmpeg program."
 )
 # Without this a console window flashes up on Windows for every file.
-_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_ALONE: dict[str, Any] = {"creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0)}
+if os.name == "posix":
+    # Ctrl+C in a terminal goes to a whole group; only this program decides what becomes of a half-written file.
+    _ALONE["process_group"] = 0
 _QUIET = ["-hide_banner", "-nostdin", "-v", "error"]
 
 
@@ -42,7 +45,9 @@ def location(path: Path) -> str:
 def output_of(arguments: Sequence[str]) -> tuple[bytes, str, int]:
     """Run ffmpeg to its end: standard output, standard error and exit status. Raises MediaError."""
     try:
-        done = subprocess.run([executable(), *arguments], capture_output=True, check=False, creationflags=_FLAGS)
+        done = subprocess.run(
+            [executable(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, **_ALONE
+        )
     except OSError:
         raise MediaError(_MISSING) from None
     return done.stdout, done.stderr.decode("utf-8", "replace"), done.returncode
@@ -120,7 +125,7 @@ def decoding(before: Sequence[str], source: Path, after: Sequence[str]) -> list[
 
 @contextmanager
 def _running(arguments: Sequence[str], complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    program = _started(arguments, stdout=subprocess.PIPE, stderr=complaints)
+    program = _started(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)
     try:
         yield program
     finally:
@@ -129,7 +134,7 @@ def _running(arguments: Sequence[str], complaints: IO[bytes]) -> Iterator[subpro
 
 def _started(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen([executable(), *arguments], creationflags=_FLAGS, **pipes)
+        return subprocess.Popen([executable(), *arguments], **_ALONE, **pipes)
     except OSError:
         raise MediaError(_MISSING) from None
 

@@ -13,7 +13,7 @@ import numpy as np
 from server.media.colour import Frame, Integers, linear_premultiplied, quantised
 from server.media.images import write_image
 from server.media.stream import AlphaMode, ClipInfo, ClipStream
-from server.media.tags import tags_of
+from server.media.tags import SOFTWARE, tags_of
 
 Stored = Integers | Frame
 
@@ -36,7 +36,7 @@ class SequenceWriter:
                 write_image(target / f"{number:04d}{self.suffix}", self.stored(frame), attributes, half=self.half)
 
     def _attributes(self, info: ClipInfo) -> dict[str, Any]:
-        attributes: dict[str, Any] = {"Software": "TransPixar", **tags_of(info, self.alpha_mode)}
+        attributes: dict[str, Any] = {"Software": SOFTWARE, **tags_of(info, self.alpha_mode)}
         if self.suffix == ".exr":
             attributes["FramesPerSecond"] = info.fps
             # ZIP in blocks of 16 rows: lossless, and what Blender and Nuke write by default.

@@ -10,6 +10,7 @@ from server.media.errors import MediaError
 from server.media.images import ImageFacts, image_facts, read_image
 from server.media.numbering import ImageSequence
 from server.media.stream import AlphaMode, ClipInfo, ClipStream
+from server.media.tags import SOFTWARE
 
 # What is assumed of files that do not say.
 DEFAULT_RATE = Fraction(24)
@@ -42,7 +43,7 @@ def open_sequence(
         alpha_mode=mode,
         colour_space="Linear Rec.709" if first.is_float else "sRGB",
         bit_depth=first.bit_depth,
-        metadata=dict(metadata or {key: first.tags[key] for key in _OWN_TAGS if key in first.tags}),
+        metadata=dict(_own_tags(first) if metadata is None else metadata),
         notes=notes,
     )
 
@@ -66,6 +67,13 @@ def _frame(stored: Frame, mode: AlphaMode, *, is_linear: bool) -> Frame:
         encoded[..., 3] = stored[..., 3]
         return encoded
     return stored
+
+
+def _own_tags(first: ImageFacts) -> dict[str, str]:
+    """What an export wrote; other programs put other things under `prompt`."""
+    if first.tags.get("software") != SOFTWARE:
+        return {}
+    return {key: first.tags[key] for key in _OWN_TAGS if key in first.tags}
 
 
 def _rate(sequence: ImageSequence, first: ImageFacts) -> tuple[Fraction, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from server.media.colour import Frame, quantised, unpremultiplied
 from server.media.errors import MediaError
 from server.media.images import image_facts, image_spec, read_rows, writing
 from server.media.stream import AlphaMode, ClipInfo, ClipStream
-from server.media.tags import tags_of
+from server.media.tags import SOFTWARE, tags_of
 
 # What graphics cards take as one texture.
 LARGEST_SIDE = 16384
@@ -124,7 +124,7 @@ def _description(info: ClipInfo, columns: int, rows: int) -> dict[str, Any]:
             for number in range(info.frame_count)
         ],
         "meta": {
-            "app": "TransPixar",
+            "app": SOFTWARE,
             "version": "1.0",
             "image": SHEET_NAME,
             "format": "RGBA8888",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from server.media.stream import AlphaMode, ClipInfo
 
+# The name under which this program signs a file, where the format has a place for it.
+SOFTWARE = "TransPixar"
+
 
 def tags_of(info: ClipInfo, alpha_mode: AlphaMode) -> dict[str, str]:
     """Names and values: the clip's metadata (`prompt`, `seed`), `frame_rate` as a fraction, and `alpha_mode`."""

@@ -356,3 +356,9 @@ def write_sidecar(folder: Path, frames: np.ndarray) -> Path:
     path = folder / "orange-smoke.transpixar"
     path.write_text(json.dumps(about), "utf-8")
     return path
+
+
+def test_a_prompt_of_another_program_is_not_ours(tmp_path: Path) -> None:
+    write_image(tmp_path / "comfy_1.png", quantised(FRAMES[0], 8), {"prompt": '{"3": {"class_type": "KSampler"}}'})
+
+    assert open_clip(tmp_path / "comfy_1.png").info.metadata == {}
