@@ -1,6 +1,6 @@
 """Stop a generation between two transformer blocks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,13 +21,13 @@ def check_stop(should_stop: StopRequest | None) -> None:
 
 
 @contextmanager
-def cancellable(blocks: nn.ModuleList, should_stop: StopRequest | None) -> Iterator[None]:
-    """Look at `should_stop` now and, while the context lasts, before every transformer block.
+def cancellable(blocks: Iterable[nn.Module], should_stop: StopRequest | None) -> Iterator[None]:
+    """Look at `should_stop` now and, while the context lasts, before every block.
 
     A sampling step takes many seconds at full size, a block a fraction of one.
 
     Args:
-        blocks: the transformer's blocks.
+        blocks: modules that are called often: the transformer's blocks, the autoencoder's encoder.
         should_stop: called without arguments; None for never.
     """
     if should_stop is None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLCogVideoX
 
-from .cancellation import StopRequest, check_stop
+from .cancellation import StopRequest, cancellable
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ def encode_frames(
     seed alone, with a condition or without.
 
     Raises:
-        GenerationCancelled: looked at before each clip.
+        GenerationCancelled: looked at before each chunk of frames and each tile.
     """
     latents = []
-    for clip in frames.split(1):  # one at a time: encoding takes more memory than anything else on the way
-        check_stop(should_stop)
-        pixels = 2 * clip.permute(0, 4, 1, 2, 3) - 1  # (1, F, H, W, 3) -> (1, 3, F, H, W), -1..1
-        latents.append(vae.encode(pixels.to(device, vae.dtype)).latent_dist.mode())  # (1, C, F', H', W')
+    with cancellable([vae.encoder], should_stop):
+        for clip in frames.split(1):  # one at a time: encoding takes more memory than anything else on the way
+            pixels = 2 * clip.permute(0, 4, 1, 2, 3) - 1  # (1, F, H, W, 3) -> (1, 3, F, H, W), -1..1
+            latents.append(vae.encode(pixels.to(device, vae.dtype)).latent_dist.mode())  # (1, C, F', H', W')
     return torch.cat(latents).transpose(1, 2) * scaling  # (B, C, F', H', W') -> (B, F', C, H', W')
 
 

@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import errno
 
-import torch
-
 from server.jobs.job import JobError
+from server.media.inputs import InputUnusable
 from server.models import ModelFolderError
-from server.workers.generator import ModelNotLoaded
+from server.models.hub_errors import DownloadError
+from server.models.licences import LicenceError
+from server.models.transfer import DownloadCancelled
+from server.transpixar import GenerationCancelled, RGBAWeightsError
+from server.transpixar.placement import PlanNotPossible, is_out_of_memory
+from server.transpixar.planner import DoesNotFit
+from server.transpixar.style import StyleLoraError
+from server.workers.clip_job import MemoryRanOut
+from server.workers.loaded_model import ModelNotLoaded
 
-# How PyTorch's CPU allocators say it; they raise a plain RuntimeError.
-_NO_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+# Errors whose message is a sentence for people already.
+_CODES: dict[type[Exception], str] = {
+    ModelFolderError: "model_unusable",
+    RGBAWeightsError: "model_unusable",
+    LicenceError: "model_unusable",
+    DownloadError: "download_failed",
+    InputUnusable: "input_unusable",
+    StyleLoraError: "input_unusable",
+    DoesNotFit: "out_of_memory",
+    MemoryRanOut: "out_of_memory",
+    PlanNotPossible: "model_failed",
+}
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory has run out."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY_WORDS)
+def is_cancel(error: Exception) -> bool:
+    """Whether an error only means that the job was cancelled."""
+    return isinstance(error, GenerationCancelled | DownloadCancelled)
 
 
 def describe_failure(error: Exception) -> JobError:
     """The typed error of a job for what has gone wrong with it."""
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return JobError(code=code, message=str(error))
     if is_out_of_memory(error):
         message = "The memory is not enough for this clip; use a smaller size or fewer frames, or close other programs."
         return JobError(code="out_of_memory", message=message)
     if isinstance(error, ModelNotLoaded):
         reason = _first_line(error.__cause__)
         return JobError(code="model_failed", message=f"{error} ({reason}). Install the model again.")
-    if isinstance(error, ModelFolderError):
-        return JobError(code="model_failed", message=str(error))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return JobError(code="disk_full", message="The disk is full; make room and generate the clip again.")
     if isinstance(error, OSError):

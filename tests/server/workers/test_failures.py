@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from server.workers.failures import describe_failure
-from server.workers.generator import ModelNotLoaded
+from server.workers.loaded_model import ModelNotLoaded
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""A model in memory: found or downloaded, checked, loaded, and made ready clip by clip."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from server.models import ModelDescription
+from server.models.architecture import check_model
+from server.models.files import ModelFiles, NotDownloadedError, locate
+from server.models.hub import download
+from server.models.licences import Acceptances
+from server.models.places import ModelPlaces
+from server.transpixar import RGBA_ADAPTER, TransPixarPipeline
+from server.transpixar.execution import Execution, text_encoder_loader
+from server.transpixar.memory import ClipSize, ModelMemory
+from server.transpixar.placement import available_bytes, is_out_of_memory
+from server.transpixar.planner import PlannedRun, Planner
+from server.transpixar.prompt_cache import PromptCache
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+Styles = tuple[tuple[Path, float], ...]
+
+
+class ModelNotLoaded(Exception):
+    """A model's files are in order but cannot be loaded; the message says which."""
+
+
+class LoadedModel:
+    """One model's pipeline on one device.
+
+    Attributes:
+        folder: where its description lies.
+        description: what it is.
+        pipe: the pipeline.
+        execution: the memory plan, kernels and preset that it is ready for.
+    """
+
+    def __init__(self, folder: Path, description: ModelDescription, files: ModelFiles, device: str) -> None:
+        """Load the weights into main memory; `prepare` puts them where they belong.
+
+        Raises:
+            ModelFolderError, RGBAWeightsError: a file is damaged or does not fit, and which.
+            ModelNotLoaded: loading failed all the same.
+            MemoryError, torch.OutOfMemoryError: main memory is not enough.
+        """
+        began = time.monotonic()
+        check_model(files)
+        self.folder, self.description, self._files = folder, description, files
+        self._dtype = torch.bfloat16 if description.dtype == "bfloat16" else torch.float32
+        self._device = device
+        self._prompts = PromptCache()
+        self._styles: Styles = ()
+        self._load()
+        self._memory = ModelMemory.from_folder(
+            files.base,
+            lora_rank=self.pipe.transformer.peft_config[RGBA_ADAPTER].r,
+            text_length=description.max_sequence_length,
+            dtype_bytes=self._dtype.itemsize,
+        )
+        log.info("model %s loaded in %.1f s", description.name, time.monotonic() - began)
+
+    def planner(self, size: ClipSize, *, quality: Any, guided: bool) -> Planner:
+        """The planner for clips of a size with the memory that there is now."""
+        on_cpu = self._device == "cpu"
+        return Planner(
+            self._memory,
+            size,
+            free_bytes=available_bytes(self._device),
+            host_free_bytes=None if on_cpu else psutil.virtual_memory().available,
+            on_cpu=on_cpu,
+            quality=quality,
+            guided=guided,
+        )
+
+    def use_styles(self, styles: Sequence[tuple[Path, float]]) -> None:
+        """Make these the style LoRAs. Call `prepare` afterwards. Raises StyleLoraError."""
+        if tuple(styles) == self._styles:
+            return
+        # Modules come and go in the blocks, which a memory plan may have taken apart.
+        if self.execution.can_clear():
+            self.execution.clear()
+        else:
+            self._load()
+        self._styles = ()
+        self.pipe.set_style_loras(styles)
+        self._styles = tuple(styles)
+
+    def prepare(self, run: PlannedRun, quality: str, steps: int) -> None:
+        """Get ready for a clip. Raises PlanNotPossible, torch.OutOfMemoryError."""
+        if not self.execution.can_prepare(run.plan):
+            styles, self._styles = self._styles, ()
+            self._load()
+            self.use_styles(styles)
+        self.execution.prepare(run, quality, steps)
+
+    def _load(self) -> None:
+        # Before the new one comes: two would not fit.
+        self.pipe: Any = None
+        self.execution: Any = None
+        try:
+            self.pipe = TransPixarPipeline.from_pretrained(
+                self._files.base,
+                rgba_lora=self._files.rgba_lora,
+                lora_alpha=self._files.lora_alpha,
+                dtype=self._dtype,
+                # The memory plan says whether it is needed beside the others, and where.
+                text_encoder=None,
+            )
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise ModelNotLoaded(f"The model '{self.description.name}' cannot be loaded") from error
+        self.pipe.set_progress_bar_config(disable=True)
+        self.execution = Execution(
+            self.pipe,
+            self._device,
+            load_text_encoder=text_encoder_loader(self._files.base, self._dtype),
+            model=str(self._files.base),
+            prompts=self._prompts,
+            mag_ratios=self.description.mag_ratios,
+        )
+
+
+def find_files(
+    description: ModelDescription, folder: Path, hub_folder: Path, progress: Progress, should_stop: ShouldStop
+) -> ModelFiles:
+    """Find a model's files, downloading what is missing; `progress` gets the bytes that are there and all of them.
+
+    Raises:
+        ModelFolderError: a file that should be on this machine is not.
+        LicenceError, DownloadError, DownloadCancelled: see `download`.
+    """
+    try:
+        return locate(description, folder, hub_folder)
+    except NotDownloadedError:
+        accepted = Acceptances.load(ModelPlaces(hub_folder.parent).licences)
+        download(description, hub_folder, accepted, progress=progress, should_stop=should_stop)
+        return locate(description, folder, hub_folder)

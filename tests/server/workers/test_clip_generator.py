@@ -1,0 +1,272 @@
+"""Whole jobs with a real tiny model: several clips, given frames, style LoRAs, cancels, and memory that runs out."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from server.jobs.request import StyleLora, VideoRequest
+from server.media.sidecar import Sidecar
+from server.transpixar import GenerationCancelled
+from server.transpixar.planner import DoesNotFit
+from server.workers.clip_job import ClipJob, MemoryRanOut
+from server.workers.generator import ClipGenerator
+from server.workers.messages import ClipReady, Generate, JobReport, Load, Phase, Planned, Preview, Step, Warned
+from tests.tiny_model import write_tiny_model
+
+JOB = "a" * 32
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny", tasks=["text", "footage"])
+
+
+@pytest.fixture(scope="module")
+def tiny_i2v(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny-i2v", image_to_video=True)
+
+
+@pytest.fixture
+def generator():
+    return ClipGenerator("cpu")
+
+
+def make_task(folder: Path, model: Path, **changes) -> Generate:
+    request = {
+        "prompt": "orange smoke",
+        "negative_prompt": "",
+        "seed": 7,
+        "width": 32,
+        "height": 32,
+        "num_frames": 5,
+        "steps": 3,
+        "guidance": 3.0,
+        "cfg_schedule": "constant",
+        "text_to_alpha": "strict",
+        "model": "tiny",
+    }
+    given = {
+        name: changes.pop(name) for name in ("first_clip", "first_frame", "footage", "style_loras") if name in changes
+    }
+    return Generate(
+        job=JOB,
+        request=VideoRequest(**request | changes),
+        model_folder=model,
+        hub_folder=folder / "hub",
+        clips_folder=folder / "clips",
+        preview_file=folder / "preview.png",
+        **given,
+    )
+
+
+def run(generator: ClipGenerator, task: Generate, should_stop=lambda: False) -> list[JobReport]:
+    reports: list[JobReport] = []
+    generator.generate(task, reports.append, should_stop)
+    return reports
+
+
+def read_clip(report: ClipReady) -> np.ndarray:
+    frames = sorted(Path(report.clip.folder).glob("*.png"))
+    return np.stack([np.asarray(Image.open(frame)) for frame in frames])
+
+
+def clips_of(reports: list[JobReport]) -> list[np.ndarray]:
+    return [read_clip(report) for report in reports if isinstance(report, ClipReady)]
+
+
+def test_several_clips_are_those_of_their_seeds_made_alone(generator, tiny, tmp_path):
+    reports = run(generator, make_task(tmp_path / "both", tiny, num_clips=2))
+    alone = run(generator, make_task(tmp_path / "alone", tiny, seed=8))
+
+    first, second = clips_of(reports)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(second, clips_of(alone)[0])
+    phases = [report.phase for report in reports if isinstance(report, Phase)]
+    assert phases == ["loading", *["running", "decoding", "encoding"] * 2]
+    assert [(report.clip, report.step) for report in reports if isinstance(report, Step)] == [
+        (clip, step) for clip in (1, 2) for step in (1, 2, 3)
+    ]
+
+
+def test_every_sidecar_holds_the_request_that_makes_its_clip_alone(generator, tiny, tmp_path):
+    reports = run(generator, make_task(tmp_path, tiny, num_clips=2))
+    second = [report.clip for report in reports if isinstance(report, ClipReady)][1]
+
+    sidecar = Sidecar.from_json(Path(second.folder, second.sidecar).read_bytes())
+
+    assert (sidecar.request.seed, sidecar.request.num_clips) == (8, 1)
+    assert sidecar.execution is not None and sidecar.execution.plan == "resident"
+    assert set(sidecar.execution.seconds) >= {"loading", "encoding_text", "sampling", "decoding"}
+
+
+def test_a_job_that_was_interrupted_goes_on_with_the_clip_that_is_missing(generator, tiny, tmp_path):
+    reports = run(generator, make_task(tmp_path, tiny, num_clips=3, first_clip=3))
+
+    assert [report.clip.index for report in reports if isinstance(report, ClipReady)] == [3]
+    assert [report.clip.seed for report in reports if isinstance(report, ClipReady)] == [9]
+
+
+def test_previews_and_the_execution_are_reported(generator, tiny, tmp_path):
+    reports = run(generator, make_task(tmp_path, tiny))
+
+    assert any(isinstance(report, Preview) for report in reports)
+    assert (tmp_path / "preview.png").stat().st_size > 0
+    last = [report for report in reports if isinstance(report, Planned)][-1].execution
+    assert (last.device, last.quality, last.attention) == ("CPU", "exact", "PyTorch")
+    assert last.predicted_peak_bytes is not None and last.predicted_peak_bytes > 0
+
+
+@pytest.mark.parametrize("quality", ["exact", "balanced", "fast"])
+@pytest.mark.parametrize("plan", ["auto", "text-freed", "tiled-sequential"])
+def test_every_quality_and_plan_makes_a_clip(generator, tiny, tmp_path, quality, plan):
+    reports = run(generator, make_task(tmp_path, tiny, quality=quality, memory_plan=plan))
+
+    assert clips_of(reports)[0].shape == (5, 32, 32, 4)
+    executed = [report for report in reports if isinstance(report, Planned)][-1].execution
+    assert executed.quality == quality
+    assert executed.plan == ("resident" if plan == "auto" else plan)
+
+
+def test_given_footage_keeps_its_colour_and_gets_an_alpha(generator, tiny, tmp_path):
+    frames = np.stack([np.full((32, 32, 3), (255, 40 * index, 0), np.uint8) for index in range(5)])
+    movie = write_movie(tmp_path / "footage.mkv", frames)
+
+    reports = run(generator, make_task(tmp_path, tiny, footage=movie))
+
+    (clip,) = clips_of(reports)
+    opaque = clip[..., 3] > 0
+    assert opaque.any()
+    assert np.abs(clip[..., :3].astype(int) - frames)[opaque].max() <= 1
+
+
+def test_a_first_frame_conditions_an_image_model(generator, tiny_i2v, tmp_path):
+    image = tmp_path / "first.png"
+    Image.new("RGBA", (40, 32), (255, 128, 0, 90)).save(image)
+    other = tmp_path / "other.png"
+    Image.new("RGBA", (40, 32), (0, 0, 255, 255)).save(other)
+
+    one, two = (
+        clips_of(run(generator, make_task(tmp_path / name.stem, tiny_i2v, first_frame=name)))[0]
+        for name in (image, other)
+    )
+
+    assert not np.array_equal(one, two)
+
+
+def test_style_loras_come_and_go_with_their_jobs(generator, tiny, tmp_path):
+    config = json.loads((tiny / "transformer" / "config.json").read_text())
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    key = "transformer.transformer_blocks.0.attn1.to_q"
+    torch.manual_seed(0)
+    style = tmp_path / "style.safetensors"
+    save_file({f"{key}.lora_A.weight": torch.randn(2, width), f"{key}.lora_B.weight": torch.randn(width, 2)}, style)
+
+    plain = clips_of(run(generator, make_task(tmp_path / "1", tiny)))[0]
+    task = make_task(tmp_path / "2", tiny, style_loras=(style,))
+    task = task.model_copy(update={"request": task.request.model_copy(update={"style_loras": (StyleLora(name="s"),)})})
+    styled = clips_of(run(generator, task))[0]
+    again = clips_of(run(generator, make_task(tmp_path / "3", tiny)))[0]
+
+    assert not np.array_equal(plain, styled)
+    assert np.array_equal(plain, again)
+
+
+def test_a_prompt_that_is_too_long_for_the_model_is_told(generator, tiny, tmp_path):
+    reports = run(generator, make_task(tmp_path, tiny, prompt="orange smoke " * 10 + "burning sparks"))
+
+    (warning,) = [report.warning for report in reports if isinstance(report, Warned)]
+    assert "burning sparks" in warning
+
+
+def test_a_cancelled_job_leaves_a_generator_that_works(generator, tiny, tmp_path):
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 12
+
+    with pytest.raises(GenerationCancelled):
+        run(generator, make_task(tmp_path / "cancelled", tiny), should_stop)
+
+    assert not list((tmp_path / "cancelled").glob("clips/*"))
+    assert clips_of(run(generator, make_task(tmp_path / "next", tiny)))
+
+
+def test_load_and_unload(generator, tiny, tmp_path):
+    generator.load(Load(job="l", model_folder=tiny, hub_folder=tmp_path), lambda report: None, lambda: False)
+    assert generator.loaded_model == "tiny"
+
+    generator.unload()
+    assert generator.loaded_model is None
+
+
+class RunningOut:
+    """Stands for a device whose memory runs out the first `times` times that work is done there."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def __call__(self, work):
+        def attempt(*args, **kwargs):
+            if self.times:
+                self.times -= 1
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+            return work(*args, **kwargs)
+
+        return attempt
+
+
+@pytest.mark.parametrize("phase", ["_sample", "_decode"])
+def test_where_memory_runs_out_once_the_clip_is_made_under_a_leaner_plan(generator, tiny, tmp_path, monkeypatch, phase):
+    plain = clips_of(run(generator, make_task(tmp_path / "plain", tiny)))[0]
+    monkeypatch.setattr(ClipJob, phase, RunningOut(1)(getattr(ClipJob, phase)))
+    # Small as it is, its plans hardly differ: say that every one that is next in line needs notably less.
+    monkeypatch.setattr("server.transpixar.planner._WORTHWHILE", 1.0)
+
+    reports = run(generator, make_task(tmp_path / "second", tiny))
+
+    plans = [report.execution.plan for report in reports if isinstance(report, Planned)]
+    assert plans[0] == "resident" and plans[-1] != "resident"
+    assert any("Memory ran out" in report.warning for report in reports if isinstance(report, Warned))
+    assert np.abs(clips_of(reports)[0].astype(int) - plain.astype(int)).max() <= 1
+
+
+def test_where_memory_runs_out_twice_the_job_fails_with_what_to_lower(generator, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("server.transpixar.planner._WORTHWHILE", 1.0)
+    sample = ClipJob._sample
+    with monkeypatch.context() as patch, pytest.raises(MemoryRanOut, match="use "):
+        patch.setattr(ClipJob, "_sample", RunningOut(2)(sample))
+        run(generator, make_task(tmp_path, tiny))
+
+    assert clips_of(run(generator, make_task(tmp_path / "next", tiny)))
+
+
+def test_a_plan_asked_for_by_name_is_not_left_when_memory_runs_out(generator, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ClipJob, "_sample", RunningOut(1)(ClipJob._sample))
+
+    with pytest.raises(MemoryRanOut, match="text-freed"):
+        run(generator, make_task(tmp_path, tiny, memory_plan="text-freed"))
+
+
+def test_a_clip_for_which_no_plan_is_enough_is_refused_before_it_begins(generator, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("server.workers.loaded_model.available_bytes", lambda device: 10**6)
+
+    with pytest.raises(DoesNotFit, match="GB are free"):
+        run(generator, make_task(tmp_path, tiny))
+
+
+def write_movie(path: Path, frames: np.ndarray) -> Path:
+    """Write (F, H, W, 3) frames losslessly."""
+    _, height, width, _ = frames.shape
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command += ["-s", f"{width}x{height}", "-r", "8", "-i", "-", "-c:v", "ffv1", "-pix_fmt", "bgr0", str(path)]
+    subprocess.run(command, input=frames.tobytes(), check=True)
+    return path
