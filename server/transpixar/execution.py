@@ -16,7 +16,10 @@ import torch
 from diffusers import CogVideoXPipeline
 from transformers import T5EncoderModel
 
+from .adapter import RGBA_ADAPTER
+from .flops import LatentSize, transformer_flops
 from .kernels import KernelReport, choose_kernel, compile_blocks, is_worth_compiling, uncompile_blocks, use_kernel
+from .memory import ClipSize
 from .placement import Placement, free_unused_memory
 from .planner import PlannedRun
 from .plans import Plan
@@ -101,11 +104,10 @@ class Execution:
             exact=preset.exact_attention,
         )
         use_kernel(transformer, self.kernels.chosen)
-        # Offloaded blocks change places in the middle of what would be compiled.
-        if preset.compiled and run.plan.transformer == "resident" and is_worth_compiling(self.device, num_steps):
+        if self._is_compilable(run.plan) and is_worth_compiling(self.device, self._flops(run.clip, num_steps)):
             compile_blocks(transformer)
         else:
-            uncompile_blocks(transformer.transformer_blocks)
+            uncompile_blocks(transformer)
         apply_quality(self.pipe, preset, num_steps, self._mag_ratios)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -130,6 +132,22 @@ class Execution:
         embeddings = self._prompts.encode(keys, lambda texts: self._encode(texts, length))  # (B or 2B, T, D_text)
         parts = embeddings.split([len(texts) for texts in given.values()])
         return dict(zip(given, parts, strict=True))
+
+    def can_clear(self) -> bool:
+        """Say whether `clear` is possible; where not, the pipeline has to be loaded again."""
+        return self._placement is None or self._placement.can_be_undone
+
+    def clear(self) -> None:
+        """Take everything off the device, before modules of the transformer come or go; then `prepare` again.
+
+        Raises:
+            PlanNotPossible: weights were stored in 8 bits; ask `can_clear` first.
+        """
+        reset_quality(self.pipe)
+        uncompile_blocks(self.pipe.transformer)
+        if self._placement is not None:
+            self._placement.undo()
+        self._placement, self.run = None, None
 
     def measured_peak_bytes(self) -> int | None:
         """Return the device memory allocated at the worst moment since `prepare`; None on a processor."""
@@ -160,12 +178,23 @@ class Execution:
         if self._placement is not None and self._placement.plan == plan:
             return
         if self._placement is not None:
-            uncompile_blocks(self.pipe.transformer.transformer_blocks)
+            uncompile_blocks(self.pipe.transformer)
             self._placement.undo()
             self._placement = None
         if plan.text_encoder == "resident" and self.pipe.text_encoder is None:
             self.pipe.text_encoder = self._load_text_encoder(self.device)
         self._placement = Placement(self.pipe, plan, self.device)
+
+    def _is_compilable(self, plan: Plan) -> bool:
+        # Blocks that come and go, or are cast layer by layer, are hooked inside of what would be compiled.
+        return plan.transformer == "resident" and plan.storage == "full"
+
+    def _flops(self, clip: ClipSize, num_steps: int) -> float:
+        """Count the operations of sampling a clip, with guidance."""
+        config, vae = self.pipe.transformer.config, self.pipe.vae.config
+        latents = LatentSize.of_clip(vae, width=clip.width, height=clip.height, num_frames=clip.num_frames)
+        rank = self.pipe.transformer.peft_config[RGBA_ADAPTER].r
+        return 2 * num_steps * clip.clips * transformer_flops(config, latents, rank=rank).total
 
     def _encode(self, texts: list[str], length: int) -> list[torch.Tensor]:
         """Encode prompts one by one to ``(T, D_text)`` each."""

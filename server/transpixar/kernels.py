@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_dispatch import AttentionBackendName as Backend
 from diffusers.models.attention_dispatch import dispatch_attention_fn
+from torch import nn
+from torch._dynamo.exc import TorchDynamoException
 
 log = logging.getLogger(__name__)
 
-# Compiling takes about a minute at full size and saves about a quarter of each step.
-_STEPS_WORTH_COMPILING = 8
+# Compiling takes about a minute and saves about a fifth of a clip's time, so it pays for clips of some minutes: at 165
+# TFLOP/s, a 24 GB GPU's rate, this many operations take two, and a first clip is followed by others.
+_FLOPS_WORTH_COMPILING = 2e16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,48 +136,65 @@ def why_not_compile(device: torch.device | str) -> str | None:
     return None
 
 
-def is_worth_compiling(device: torch.device | str, num_steps: int) -> bool:
-    """Say whether compiling pays for a clip of so many steps."""
-    return why_not_compile(device) is None and num_steps >= _STEPS_WORTH_COMPILING
+def is_worth_compiling(device: torch.device | str, flops: float) -> bool:
+    """Say whether compiling pays for a clip of so many operations (see `flops`)."""
+    return why_not_compile(device) is None and flops >= _FLOPS_WORTH_COMPILING
 
 
 def compile_blocks(transformer: CogVideoXTransformer3DModel, **options: Any) -> None:
     """Compile the repeated block, once for all of them; where that fails, they run as they are.
 
-    Compiling happens in the first call. Does nothing where it was done before.
+    Compiling happens in the first call. Does nothing where it was done before. Hooks stay outside of what is compiled,
+    so that a stop is looked for as ever, and a cache, which hooks every block apart, does not have each block compiled
+    anew; `compile_repeated_blocks` would take the hooks in. So compile first and enable a cache afterwards.
 
     Args:
-        transformer: one with RGBA enabled.
+        transformer: one with RGBA enabled and no cache.
         options: for `torch.compile`.
     """
-    blocks = list(transformer.transformer_blocks)
-    if any(block._compiled_call_impl is not None for block in blocks):
-        return
-    transformer.compile_repeated_blocks(**options)
-    for block in blocks:
-        block._compiled_call_impl = _guarded(block, blocks)
+    attempt = _Attempt()
+    for block in transformer.transformer_blocks:
+        if not is_compiled(block):
+            block.forward = _CompiledForward(block, attempt, options)
 
 
-def uncompile_blocks(blocks: Iterable[torch.nn.Module]) -> None:
-    """Let blocks run as they are again."""
-    for block in blocks:
-        block._compiled_call_impl = None
+def uncompile_blocks(transformer: CogVideoXTransformer3DModel) -> None:
+    """Let blocks run as they are again. Disable a cache first."""
+    for block in transformer.transformer_blocks:
+        if is_compiled(block):
+            del block.forward
 
 
-def _guarded(block: torch.nn.Module, blocks: list[torch.nn.Module]) -> Callable[..., Any]:
-    """Wrap a compiled block: where compiling it fails, drop it for all blocks and go on."""
-    compiled: Any = block._compiled_call_impl
-    from torch._dynamo.exc import TorchDynamoException
+def is_compiled(block: nn.Module) -> bool:
+    """Say whether `compile_blocks` was applied to a block."""
+    return isinstance(block.__dict__.get("forward"), _CompiledForward)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return compiled(*args, **kwargs)
-        except TorchDynamoException as error:
-            log.warning("blocks cannot be compiled and run as they are: %s", str(error).partition("\n")[0])
-            uncompile_blocks(blocks)
-            return block._call_impl(*args, **kwargs)
 
-    return call
+@dataclass
+class _Attempt:
+    """Whether compiling failed, shared by the blocks of one transformer."""
+
+    failed: bool = False
+
+
+class _CompiledForward:
+    """A block's compiled `forward`, which runs as it is once compiling has failed for any block."""
+
+    def __init__(self, block: nn.Module, attempt: _Attempt, options: dict[str, Any]) -> None:
+        self._plain = block.forward
+        self._compiled: Callable[..., Any] = torch.compile(block.forward, **options)
+        self._attempt = attempt
+        functools.update_wrapper(self, block.forward)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._attempt.failed:
+            try:
+                return self._compiled(*args, **kwargs)
+            except TorchDynamoException as error:
+                self._attempt.failed = True
+                first_line = str(error).strip().partition("\n")[0]
+                log.warning("blocks cannot be compiled and run as they are: %s", first_line)
+        return self._plain(*args, **kwargs)
 
 
 def _why_not(

@@ -27,13 +27,15 @@ class PlannedRun:
 
     Attributes:
         plan: see `Plan`.
+        clip: what it was made for.
         predicted_peak_bytes: device memory at the worst moment, with the runtime's own.
         predicted_host_bytes: main memory for what does not stay on the device.
         others_wait: the transformer and the autoencoder leave the device while the text encoder is there.
     """
 
     plan: Plan
-    predicted_peak_bytes: int
+    clip: ClipSize
+    predicted_peak_bytes: int = 0
     predicted_host_bytes: int = 0
     others_wait: bool = False
 
@@ -86,6 +88,14 @@ class Planner:
         leaner = replace(self, free_bytes=limit)
         return next((run for run in map(leaner.predict, following) if run.predicted_peak_bytes <= limit), None)
 
+    def advise_after(self, failed: PlannedRun) -> str:
+        """Say what to ask for instead when memory ran out under a plan; see `after`."""
+        limit = int(failed.predicted_peak_bytes * _WORTHWHILE)
+        leaner = replace(self, free_bytes=min(limit, self.free_bytes))
+        options = [text for text in (leaner._fewer_frames(), leaner._smaller_size()) if text]
+        advice = f"use {' or '.join(options)}" if options else "use a smaller model"
+        return f"Memory ran out under the plan {failed.plan.name}; {advice}, or close other programs."
+
     def predict(self, plan: Plan) -> PlannedRun:
         """Predict what the clip needs under a plan: the worst of its three phases."""
         text = self._text_peak()
@@ -101,7 +111,7 @@ class Planner:
         else:
             others_wait = True
         peak = max(text, sampling, decoding) + _RUNTIME_BYTES
-        return PlannedRun(plan, peak, self._host_bytes(plan, others_wait=others_wait), others_wait)
+        return PlannedRun(plan, self.clip, peak, self._host_bytes(plan, others_wait=others_wait), others_wait)
 
     def _sampling_peak(self, plan: Plan) -> int:
         passes = 2 if self.guided and plan.batch_guidance else 1

@@ -31,7 +31,6 @@ class QualityPreset:
             then takes the place of FirstBlockCache.
         skip_guidance_below: see `Denoiser`.
         exact_attention: pass over attention kernels that quantise.
-        compiled: compile the transformer's blocks where that pays; the numbers change by rounding.
     """
 
     name: Quality
@@ -39,13 +38,12 @@ class QualityPreset:
     mag_cache_threshold: float | None = None
     skip_guidance_below: float = 1.0
     exact_attention: bool = True
-    compiled: bool = False
 
 
 PRESETS: dict[Quality, QualityPreset] = {
     "exact": QualityPreset("exact"),
     "balanced": QualityPreset(
-        "balanced", first_block_threshold=0.05, mag_cache_threshold=0.06, skip_guidance_below=1.05, compiled=True
+        "balanced", first_block_threshold=0.05, mag_cache_threshold=0.06, skip_guidance_below=1.05
     ),
     "fast": QualityPreset(
         "fast",
@@ -53,7 +51,6 @@ PRESETS: dict[Quality, QualityPreset] = {
         mag_cache_threshold=0.12,
         skip_guidance_below=1.05,
         exact_attention=False,
-        compiled=True,
     ),
 }
 """The presets by name."""

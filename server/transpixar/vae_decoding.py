@@ -60,7 +60,7 @@ def decode_rgba(
     Raises:
         GenerationCancelled: `should_stop` returned True.
     """
-    latents = latents.to(vae.device, vae.dtype) * (1 / vae.config.scaling_factor)
+    latents = latents.to(vae.device, vae.dtype)
     rgb, alpha = latents.transpose(1, 2).chunk(2, dim=2)  # (B, 2F, C, H, W) -> (B, C, F, H, W) each
     clips, _, latent_frames, height, width = rgb.shape
     compression = vae.config.temporal_compression_ratio
@@ -72,22 +72,25 @@ def decode_rgba(
 
     channels = 1 if alpha_only else 4
     pixels = torch.empty(clips, channels, surplus + num_frames, height * spatial, width * spatial)
-    with _lean_convolutions(vae.decoder):
-        for clip in range(clips):
-            if not alpha_only:
-                for piece in _decode(vae, rgb[clip : clip + 1], should_stop):
-                    pixels[clip, :3, piece.frames, piece.rows, piece.columns] = piece.pixels[0]
-            for piece in _decode(vae, alpha[clip : clip + 1], should_stop):
-                pixels[clip, -1, piece.frames, piece.rows, piece.columns] = piece.pixels[0].amax(dim=0)
+    for clip in range(clips):
+        if not alpha_only:
+            for piece in decode_pieces(vae, rgb[clip : clip + 1], should_stop):
+                pixels[clip, :3, piece.frames, piece.rows, piece.columns] = piece.pixels[0]
+        for piece in decode_pieces(vae, alpha[clip : clip + 1], should_stop):
+            pixels[clip, -1, piece.frames, piece.rows, piece.columns] = piece.pixels[0].amax(dim=0)
     return pixels[:, :, surplus:]
 
 
-def _decode(vae: AutoencoderKLCogVideoX, latents: torch.Tensor, should_stop: StopRequest | None) -> Iterator[Piece]:
-    """Decode latents ``(1, C, F, H, W)`` of one half."""
+@torch.no_grad()
+def decode_pieces(
+    vae: AutoencoderKLCogVideoX, latents: torch.Tensor, should_stop: StopRequest | None = None
+) -> Iterator[Piece]:
+    """Decode latents ``(1, C, F, H, W)`` of one half of a clip; see `decode_rgba`."""
+    latents = latents * (1 / vae.config.scaling_factor)
     height, width = latents.shape[3:]
-    if vae.use_tiling and (width > vae.tile_latent_min_width or height > vae.tile_latent_min_height):
-        return _decode_tiles(vae, latents, should_stop)
-    return _decode_frames(vae, latents, should_stop)
+    is_tiled = vae.use_tiling and (width > vae.tile_latent_min_width or height > vae.tile_latent_min_height)
+    with _lean_convolutions(vae.decoder):
+        yield from (_decode_tiles if is_tiled else _decode_frames)(vae, latents, should_stop)
 
 
 def _decode_frames(

@@ -1,0 +1,1 @@
+"""Measurements that docs/ quotes, each a script: `python -m benchmarks.NAME`."""
