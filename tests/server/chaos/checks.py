@@ -49,7 +49,7 @@ def check_files(data_dir: Path, jobs: list[Json]) -> None:
         sidecar = Sidecar.from_json((folder / clip["sidecar"]).read_bytes())
         assert (sidecar.job, sidecar.request.seed) == (job["id"], clip["seed"])
         assert {path.name for path in folder.iterdir()} == {clip["sidecar"], *sidecar.sha256}
-        assert len(sidecar.sha256) == clip["frame_count"] == 9
+        assert len(sidecar.sha256) == clip["frame_count"] == job["request"]["num_frames"]
         for name, digest in sidecar.sha256.items():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert {path.name for path in (data_dir / "clips").iterdir()} == {clip["name"] for _, clip in clips}
