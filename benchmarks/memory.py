@@ -3,12 +3,12 @@
     python -m benchmarks.memory [--layers 42]
 
 The components of CogVideoX-5B are made on the meta device, where tensors have shapes and no contents, and every
-allocation of a pass is followed: a dispatch mode sees each operation's new storages come, and their finalisers go. What it
-measures is what torch allocates for tensors, whatever the device, with two reservations:
+allocation of a pass is followed: a dispatch mode sees each operation's new storages come, and their finalisers see them
+go. That is what torch allocates for tensors, whatever the device, with two reservations:
 
-* `scaled_dot_product_attention` would be computed with the whole matrix of scores on this device; it is counted as flash
-  kernels run it on a GPU, with the output and the logarithms of the sums, float32 ``(B, heads, queries)``. A call with a
-  mask as large as the matrix would be seen, since the mask itself is an allocation.
+* `scaled_dot_product_attention` would make the whole matrix of scores on this device; it is counted as flash kernels
+  run it on a GPU, with the output and the logarithms of the sums, float32 ``(B, heads, queries)``. A mask as large as
+  the matrix would be seen, since the mask itself is an allocation.
 * workspaces that cuDNN and cuBLAS take for themselves are not seen; the planner adds a margin for them.
 """
 
@@ -114,7 +114,7 @@ class FlashAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Replace attention, run everything else."""
         if func is functional.scaled_dot_product_attention:
-            query = (kwargs or {}).get("query", args[0] if args else None)
+            query: Any = args[0] if args else kwargs["query"]
             torch.empty(query.shape[:3], dtype=torch.float32, device=query.device)
             return torch.empty_like(query)
         return func(*args, **(kwargs or {}))

@@ -5,9 +5,9 @@
 For each preset, the mean over eight prompts of:
 
 * latent PSNR: ``10 log10(range^2 / mse)`` of the final latents, where range is that of the exact ones;
-* alpha edge difference: mean ``|alpha - alpha_exact|`` over pixels at which the exact alpha's gradient is large (central
-  differences, over 0.1 of full scale per pixel), in parts of 255;
-* steps: the share of block passes computed;
+* alpha edge difference: mean ``|alpha - alpha_exact|`` over pixels at which the exact alpha's gradient is large
+  (central differences, over 0.1 of full scale per pixel), in parts of 255;
+* passes computed: the share of passes that went through all blocks;
 * time: processor time of sampling against exact; on a GPU, where that says nothing, see benchmarks of the server.
 """
 

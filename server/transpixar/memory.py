@@ -111,9 +111,9 @@ class ModelMemory:
     def text_activations(self, prompts: int) -> int:
         """Bytes alive in the text encoder, at most, for `prompts` sequences.
 
-        Attention makes scores, scores with the position bias and their softmax, ``(B, heads, T, T)`` in float32 each, and
-        a copy in the compute dtype; the gated feed-forward makes three ``(B, T, d_ff)``. Four ``(B, T, d_model)`` go
-        along.
+        Attention makes scores, scores with the position bias and their softmax, ``(B, heads, T, T)`` in float32 each,
+        and a copy in the compute dtype; the gated feed-forward makes three ``(B, T, d_ff)``. Four ``(B, T, d_model)``
+        go along.
         """
         config, e = self.text_encoder, self.dtype_bytes
         scores = prompts * config["num_heads"] * self.text_length**2
