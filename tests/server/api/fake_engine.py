@@ -26,7 +26,9 @@ from server.workers.messages import (
 
 
 class FakeEngine:
-    """An Engine. Prompts with `hold` run until they are cancelled, `slow` ones take 20 ms a step, `fail` ones fail."""
+    """An Engine. Prompts with `hold` run until they are cancelled; a step of `slow` ones takes 20 ms, of `steady` ones
+    100 ms; `fail` ones fail.
+    """
 
     reason = None
     pid = None
@@ -99,6 +101,8 @@ class FakeEngine:
             await self._cancel.wait()
         elif "slow" in prompt:
             await asyncio.sleep(0.02)
+        elif "steady" in prompt:
+            await asyncio.sleep(0.1)
         else:
             await asyncio.sleep(0)
         return self._cancel.is_set()
