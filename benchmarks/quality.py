@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality [--model server/models/mini] [--threshold 0.03 0.05 ...] [--sheet sheet.png]
 
-For each preset, the mean over eight prompts of:
+For each preset, over eight prompts:
 
 * latent PSNR: ``10 log10(range^2 / mse)`` of the final latents, where range is that of the exact ones;
 * alpha edge difference: mean ``|alpha - alpha_exact|`` over pixels at which the exact alpha's gradient is large
@@ -70,7 +70,7 @@ def measure(
 ) -> tuple[list[Deviation], dict[str, list[Sample]]]:
     """Sample all prompts with every preset; the first is what the others are compared with."""
     make_sample(pipe, model, presets[0], PROMPTS[0], mag_ratios)  # warm up
-    samples = {
+    samples: dict[str, list[Sample]] = {
         preset.name: [make_sample(pipe, model, preset, prompt, mag_ratios) for prompt in PROMPTS] for preset in presets
     }
     exact = samples[presets[0].name]
@@ -79,7 +79,7 @@ def measure(
 
 @torch.no_grad()
 def make_sample(
-    pipe: TransPixarPipeline, model: ModelDescription, preset: QualityPreset, prompt: str, mag_ratios: Sequence[float]
+    pipe: Any, model: ModelDescription, preset: QualityPreset, prompt: str, mag_ratios: Sequence[float]
 ) -> Sample:
     """Generate a clip of the model's default size; the seed is the prompt's place in the list."""
     defaults, passes = model.defaults, []
@@ -112,7 +112,7 @@ def compare(name: str, samples: Sequence[Sample], exact: Sequence[Sample]) -> De
     pairs = list(zip(samples, exact, strict=True))
     return Deviation(
         name,
-        psnr=float(np.mean([latent_psnr(sample.latents, reference.latents) for sample, reference in pairs])),
+        psnr=latent_psnr([sample.latents for sample in samples], [reference.latents for reference in exact]),
         edge_difference=float(
             np.mean([edge_difference(sample.frames, reference.frames) for sample, reference in pairs])
         ),
@@ -121,10 +121,11 @@ def compare(name: str, samples: Sequence[Sample], exact: Sequence[Sample]) -> De
     )
 
 
-def latent_psnr(latents: torch.Tensor, exact: torch.Tensor) -> float:
-    """Peak signal-to-noise ratio in dB; infinite where they are equal."""
-    error = (latents.double() - exact.double()).square().mean()
-    return float(10 * torch.log10((exact.max() - exact.min()).double() ** 2 / error)) if error > 0 else float("inf")
+def latent_psnr(latents: Sequence[torch.Tensor], exact: Sequence[torch.Tensor]) -> float:
+    """Peak signal-to-noise ratio of several clips in dB; infinite where all are equal."""
+    ours, reference = torch.cat(list(latents)).double(), torch.cat(list(exact)).double()
+    error = (ours - reference).square().mean()
+    return float(10 * torch.log10((reference.max() - reference.min()) ** 2 / error)) if error > 0 else float("inf")
 
 
 def edge_difference(frames: np.ndarray, exact: np.ndarray) -> float:
@@ -162,12 +163,15 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("server/models/mini"), help="a model folder")
+    parser.add_argument("--steps", type=int, help="sampling steps; the model's own where left out")
     parser.add_argument("--threshold", type=float, nargs="*", default=[], help="further thresholds of FirstBlockCache")
     parser.add_argument("--mag-cache", action="store_true", help="calibrate MagCache and use it in its place")
     parser.add_argument("--sheet", type=Path, help="write a sheet of the clips' middle frames")
     arguments = parser.parse_args()
 
     model = ModelDescription.read(arguments.model)
+    if arguments.steps:
+        model = model.model_copy(update={"defaults": model.defaults.model_copy(update={"steps": arguments.steps})})
     pipe: Any = TransPixarPipeline.from_pretrained(
         arguments.model, rgba_lora=arguments.model / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha
     )

@@ -43,12 +43,12 @@ class QualityPreset:
 PRESETS: dict[Quality, QualityPreset] = {
     "exact": QualityPreset("exact"),
     "balanced": QualityPreset(
-        "balanced", first_block_threshold=0.05, mag_cache_threshold=0.06, skip_guidance_below=1.05
+        "balanced", first_block_threshold=0.12, mag_cache_threshold=0.12, skip_guidance_below=1.05
     ),
     "fast": QualityPreset(
         "fast",
-        first_block_threshold=0.10,
-        mag_cache_threshold=0.12,
+        first_block_threshold=0.20,
+        mag_cache_threshold=0.20,
         skip_guidance_below=1.05,
         exact_attention=False,
     ),
