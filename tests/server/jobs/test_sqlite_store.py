@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.jobs.errors import DatabaseError
@@ -153,6 +153,8 @@ def test_a_removal_leaves_only_the_note_of_its_files(path: Path) -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
+# The disk may be busy.
+@settings(deadline=None)
 @given(
     request=st.builds(
         VideoRequest,
