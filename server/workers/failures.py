@@ -25,7 +25,7 @@ _CODES: dict[type[Exception], str] = {
     DownloadError: "download_failed",
     InputUnusable: "input_unusable",
     StyleLoraError: "input_unusable",
-    DoesNotFit: "out_of_memory",
+    DoesNotFit: "does_not_fit",
     MemoryRanOut: "out_of_memory",
     PlanNotPossible: "model_failed",
 }
