@@ -1,11 +1,13 @@
 """A real server on a real socket with a real, tiny model, shared by all tests that need one."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from server.client import Client
 from server.launch import ServerProcess
@@ -21,12 +23,24 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def broken_model_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose description is fine and whose weights are not."""
+    """A model whose files are sound, and whose RGBA weights are those of another model."""
     folder = tmp_path_factory.mktemp("models") / "broken"
     shutil.copytree(tiny_model_folder, folder)
     description = folder / "transpixar.json"
     description.write_text(description.read_text("utf-8").replace('"tiny"', '"broken"'), "utf-8")
-    (folder / "rgba_lora.safetensors").write_bytes(b"not weights")
+    weights = load_file(folder / "rgba_lora.safetensors")
+    save_file({f"other.{key}": value for key, value in weights.items()}, folder / "rgba_lora.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def versatile_model_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that can do everything, and is the tiny one otherwise."""
+    folder = tmp_path_factory.mktemp("models") / "versatile"
+    shutil.copytree(tiny_model_folder, folder)
+    description = json.loads((folder / "transpixar.json").read_text("utf-8"))
+    description |= {"name": "versatile", "tasks": ["text", "image", "footage"]}
+    (folder / "transpixar.json").write_text(json.dumps(description), "utf-8")
     return folder
 
 

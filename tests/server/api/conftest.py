@@ -20,17 +20,6 @@ def fake_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def versatile_model_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that can do everything, and is the tiny one otherwise."""
-    folder = tmp_path_factory.mktemp("models") / "versatile"
-    shutil.copytree(tiny_model_folder, folder)
-    description = json.loads((folder / "transpixar.json").read_text("utf-8"))
-    description |= {"name": "versatile", "tasks": ["text", "image", "footage"]}
-    (folder / "transpixar.json").write_text(json.dumps(description), "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def licensed_model_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with licences that somebody has to accept."""
     folder = tmp_path_factory.mktemp("models") / "licensed"

@@ -1,17 +1,30 @@
 """`python -m server generate`, as a person runs it."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from server.client import Client
 from server.launch import ServerProcess, module_environment
 from server.media.sidecar import Sidecar
+from tests.server.api.conftest import FAKE
+from tests.server.media.films import film
+
+
+@pytest.fixture(autouse=True)
+def data_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keeps the servers that commands start or look for away from this user's own."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("TRANSPIXAR_DATA_DIR", str(folder))
+    return folder
 
 
 def command(*arguments: str) -> list[str]:
@@ -25,7 +38,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_starts_its_own_server_and_prints_where_the_clip_is(tiny_model_folder: Path, tmp_path: Path) -> None:
+def test_it_starts_its_own_server_and_prints_where_the_clip_is(
+    tiny_model_folder: Path, tmp_path: Path, data_of_its_own: Path
+) -> None:
     out = tmp_path / "clips"
     model = str(tiny_model_folder)
     done = run("generate", "orange fire", "--out", str(out), "--seed", "7", "--model", "tiny", "--model-dir", model)
@@ -37,6 +52,8 @@ def test_it_starts_its_own_server_and_prints_where_the_clip_is(tiny_model_folder
     assert len(list(folder.glob("*.png"))) == 5
     assert "4/4" in done.stderr
     assert "Traceback" not in done.stderr
+    # What it has made is in one place only.
+    assert list((data_of_its_own / "clips").iterdir()) == []
 
 
 def test_it_uses_a_running_server_and_all_its_options(server: ServerProcess, tmp_path: Path) -> None:
@@ -74,7 +91,7 @@ def test_a_failed_job_names_the_log_of_the_server_that_was_started(broken_model_
     done = run("generate", "fire", "--out", str(tmp_path), *model)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert "The model 'broken' cannot be loaded" in done.stderr
+    assert "use RGBA weights that were trained for this model" in done.stderr
     assert "Traceback" not in done.stderr
     log = Path(done.stderr.partition("log is ")[2].splitlines()[0])
     assert "Traceback" in log.read_text("utf-8")
@@ -110,6 +127,70 @@ def test_ctrl_c_cancels_the_job(server: ServerProcess, client: Client, tmp_path:
     *_, job = client.follow(client.list()[0]["id"])
     assert job["state"] == "cancelled"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def fake(data_of_its_own: Path, versatile_model_folder: Path) -> Iterator[Client]:
+    """A server with a fake engine that runs on this user's data folder."""
+    folder = data_of_its_own / "style_loras"
+    folder.mkdir()
+    (folder / "ink.safetensors").touch()
+    options = ["--data-dir", str(data_of_its_own), "--model-dir", str(versatile_model_folder)]
+    with ServerProcess(options, program=FAKE) as running:
+        yield Client(running.url)
+
+
+def test_the_server_that_runs_is_used_and_every_option_reaches_it(fake: Client, tmp_path: Path) -> None:
+    options = ["--clips", "2", "--seed", "3", "--quality", "fast", "--plan", "tiled", "--negative-prompt", "people"]
+    done = run("generate", "fire", "--out", str(tmp_path / "out"), *options, "--model", "versatile", "--steps", "1")
+
+    assert done.returncode == 0, done.stderr
+    folders = [Path(line) for line in done.stdout.splitlines()]
+    assert [folder.name.split("_")[1] for folder in folders] == ["3", "4"]
+    assert all(folder.is_dir() for folder in folders)
+    (job,) = fake.list()
+    request = job["request"]
+    assert (request["num_clips"], request["quality"], request["memory_plan"]) == (2, "fast", "tiled")
+    assert request["negative_prompt"] == "people"
+
+
+def test_images_footage_and_styles(fake: Client, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    footage = film(tmp_path / "a.mkv", "testsrc2=s=64x48:r=8:d=1", "-c:v", "ffv1")
+    common = ["generate", "fire", "--out", str(tmp_path / "out"), "--model", "versatile", "--steps", "1"]
+    for options in (["--image", str(tmp_path / "a.png"), "--style-lora", "ink=0.8"], ["--footage", str(footage)]):
+        done = run(*common, *options)
+        assert done.returncode == 0, done.stderr
+    second, first = (job["request"] for job in fake.list())
+    assert (first["first_frame"] is None, first["footage"]) == (False, None)
+    assert first["style_loras"] == [{"name": "ink", "strength": 0.8}]
+    assert (second["first_frame"], second["footage"] is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--image", "no-such-file"], "no-such-file"),
+        (["--style-lora", "ink=much"], "write it as ink=0.8"),
+        (["--style-lora", "oil"], "no style LoRA"),
+        (["--clips", "99"], "use 1 to 16"),
+    ],
+)
+def test_bad_options_are_told_in_a_sentence(fake: Client, tmp_path: Path, options: list[str], message: str) -> None:
+    done = run("generate", "fire", "--out", str(tmp_path), "--model", "versatile", *options)
+
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_record_of_a_killed_server_does_not_mislead_it(tmp_path: Path, data_of_its_own: Path) -> None:
+    record = {"pid": 1, "url": "http://127.0.0.1:9", "port": 9, "version": "0.1.0", "api": 1, "token_file": None}
+    (data_of_its_own / "server.json").write_text(json.dumps(record))
+    done = run("generate", "", "--out", str(tmp_path))
+
+    # It has started a server of its own, which then has refused the prompt.
+    assert "The prompt is empty" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["generate", "--help"], ["--version"]])
