@@ -85,7 +85,7 @@ def movie_facts(path: Path) -> MovieFacts:
         matrix_known=not pixels.startswith("yuv") or bool(re.search("bt|smpte|fcc", stream["colour"] or "")),
         width=width,
         height=height,
-        fps=_exact_rate(fps if timing.is_steady else timing.mean_rate, tags.get("frame_rate")),
+        fps=timing.rate(_tagged_rate(tags), fps if timing.is_steady else None),
         frame_count=timing.count,
         is_steady=timing.is_steady,
         tags=tags,
@@ -105,6 +105,11 @@ class _Timing:
         """Frames a second over the whole length."""
         return (self.count / self.seconds).limit_denominator(1001)
 
+    def rate(self, *candidates: Fraction | None) -> Fraction:
+        """The first of the candidates that agrees with the times, which containers round; else the mean rate."""
+        mean = self.count / self.seconds
+        return next((rate for rate in candidates if rate and abs(rate - mean) <= mean / 50), self.mean_rate)
+
     @classmethod
     def of(cls, packets: bytes) -> _Timing | None:
         """From ffmpeg's list of packets (`#tb 0: 1/24000`, then `stream, dts, pts, duration, ...`); None for none."""
@@ -115,7 +120,8 @@ class _Timing:
         # Packets come in the order of decoding, which is another one with B-frames.
         shown, length = zip(*sorted((int(row[2]), int(row[3])) for row in rows), strict=True)
         steps = [after - before for before, after in pairwise(shown)]
-        ticks = max(shown[-1] - shown[0] + length[-1], 1)
+        last = (shown[-1] - shown[0]) / len(steps) if steps else length[-1]
+        ticks = max(round(shown[-1] - shown[0] + last), 1)
         seconds = Fraction(ticks * int(base[1]), int(base[2]))
         # Containers round times to their unit, Matroska to milliseconds.
         return cls(len(rows), seconds, not steps or max(steps) - min(steps) <= max(2, 0.02 * max(steps)))
@@ -138,7 +144,7 @@ def _check_whole(path: Path, said: str, timing: _Timing) -> None:
 
 
 def _size_and_rate(path: Path, decoder: str | None) -> tuple[int, int, Fraction]:
-    """Width, height and the rate as a fraction, from the header that ffmpeg writes before one decoded frame."""
+    """Width, height and ffmpeg's guess of the rate, from the header that it writes before one decoded frame."""
     force = ["-c:v", decoder] if decoder else []
     arguments = ["-v", "error", "-nostdin", *force, "-i", location(path), "-map", "0:v:0"]
     data, said, _ = output_of([*arguments, "-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"])
@@ -160,15 +166,12 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
-def _exact_rate(measured: Fraction, tagged: str | None) -> Fraction:
-    """The rate that was written beside the frames, when the container's rounded times agree with it."""
-    if tagged is None:
-        return measured
+def _tagged_rate(tags: dict[str, str]) -> Fraction | None:
+    """The rate that was written beside the frames."""
     try:
-        exact = Fraction(tagged)
-    except (ValueError, ZeroDivisionError):
-        return measured
-    return exact if abs(exact - measured) <= measured / 50 else measured
+        return Fraction(tags["frame_rate"])
+    except (KeyError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _reason(said: str) -> str:
