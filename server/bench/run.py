@@ -20,7 +20,7 @@ from server.transpixar.kernels import uncompile_blocks
 from server.transpixar.placement import set_vae_tiling
 from server.transpixar.plans import Quality
 
-from .device import measure_matmul_rate, peak_memory, seconds_of
+from .device import Clock, measure_matmul_rate, peak_memory, seconds_of
 from .plain import plain_method
 from .product import Product
 from .results import Results, Row, Run
@@ -30,7 +30,7 @@ from .workload import Workload
 
 log = logging.getLogger(__name__)
 
-_DECODING_ROUNDS, _STEP_ROUNDS, _WARM_UP_STEPS = 2, 2, 2
+_DECODING_ROUNDS, _STEP_ROUNDS, _WARM_UP_STEPS = 2, 2, 1
 
 
 CACHE_NOTE = (
@@ -56,6 +56,7 @@ class Bench:
         save_to: file that every measurement goes to; None keeps none.
         deadline: no measurement begins that would not end before this, in `time.monotonic` seconds.
         matmul_seconds: length of each measurement of the matmul rate.
+        clock: see `CLOCKS`.
     """
 
     product: Product
@@ -64,6 +65,7 @@ class Bench:
     save_to: Path | None = None
     deadline: float = float("inf")
     matmul_seconds: float = 1.0
+    clock: Clock = time.perf_counter
     _run: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -191,10 +193,10 @@ class Bench:
             with variant.active(self.work.transformer) if variant else nullcontext():
                 if warm_up:
                     with peak_memory(self.work.device) as peak:
-                        row.warm_up_seconds = seconds_of(call, self.work.device)
+                        row.warm_up_seconds = seconds_of(call, self.work.device, self.clock)
                     row.peak_bytes = peak.size
                 else:
-                    row.seconds.append(seconds_of(call, self.work.device) / count)
+                    row.seconds.append(seconds_of(call, self.work.device, self.clock) / count)
         except torch.OutOfMemoryError as error:
             row.problem = _did_not_fit(error, self.work.device)
             log.info("%s", error)
@@ -210,7 +212,7 @@ class Bench:
             raise BudgetSpent
 
     def _measure_rate(self) -> None:
-        rate = measure_matmul_rate(self.work.device, self.work.dtype, self.matmul_seconds)
+        rate = measure_matmul_rate(self.work.device, self.work.dtype, self.matmul_seconds, self.clock)
         self.results.runs[self._run].matmul_rates.append(rate)
         self._save()
 

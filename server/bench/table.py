@@ -17,7 +17,7 @@ def _heading(results: Results) -> str:
     threads = f", {machine['threads']} threads" if machine["threads"] else ""
     return (
         f"{machine['device']}{threads}, torch {machine['torch']}, diffusers {machine['diffusers']}, "
-        f"{settings['dtype']}; "
+        f"{settings['dtype']}{', processor time' if settings['clock'] == 'cpu' else ''}; "
         f"size {settings['size']}, {settings['width']}x{settings['height']}, {settings['num_frames']} frames; "
         f"matmul {rate / 1e12:.3g} TFLOP/s measured in this run; {results.runs[-1].date[:10]}"
     )
@@ -66,15 +66,13 @@ def _remarks(results: Results) -> list[str]:
     summary, remarks = results.summary, []
     ratio = summary["plain_over_exact"].get("pair")
     if ratio is not None:
-        remarks.append(
-            f"Guidance pair: the product takes {ratio:.2f}x less time than the plain method, in the same run."
-        )
+        remarks.append(f"Guidance pair, round by round: the plain method takes {ratio:.2f}x the time of the product.")
     agreement = next((run.agreement for run in reversed(results.runs) if run.agreement is not None), None)
     if agreement is not None:
         remarks.append(f"Product and plain method differ by {agreement:.1e} of the largest output.")
     remarks.append(
-        f"Predicted clips are scaled from what was measured to {CLIP_STEPS} steps with guidance and the decoding of "
-        f"both halves, the product's for all. The floor of a clip is {summary['floor_seconds']:.4g} s: its operations "
+        f"Predicted clips are scaled from what was measured to {CLIP_STEPS} steps with guidance, each as a pair or as two "
+        f"passes, what is faster, and the decoding of both halves, the product's for all. The floor of a clip is {summary['floor_seconds']:.4g} s: its operations "
         "at the measured matmul rate."
     )
     product = results.runs[-1].product
