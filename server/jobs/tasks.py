@@ -33,7 +33,7 @@ class TaskMaker:
             job=job.id,
             request=request,
             model_folder=self._model_folder(request.model),
-            hub_folder=self._folders.hub,
+            data_folder=self._folders.root,
             clips_folder=self._folders.clips,
             preview_file=self._folders.preview(job.id),
             first_clip=len(job.clips) + 1,
@@ -44,7 +44,7 @@ class TaskMaker:
 
     def load(self, model: str) -> Load:
         """The engine's task to bring a model into memory. Raises InputMissing when there is no such model."""
-        return Load(job=uuid4().hex, model_folder=self._model_folder(model), hub_folder=self._folders.hub)
+        return Load(job=uuid4().hex, model_folder=self._model_folder(model), data_folder=self._folders.root)
 
     def _model_folder(self, name: str) -> Path:
         # A job may have waited while the server was started again with other models.

@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from server.models import ModelDescription
+from server.models.places import ModelPlaces
 from server.workers.clip_job import ClipJob
 from server.workers.loaded_model import LoadedModel, find_files
 from server.workers.messages import Downloading, Generate, JobReport, Load, Phase
@@ -44,13 +45,13 @@ class ClipGenerator:
         stopwatch = Stopwatch()
         report(Phase(job=task.job, phase="loading"))
         with stopwatch.phase("loading"):
-            model = self._bring(task.job, task.model_folder, task.hub_folder, report, should_stop)
+            model = self._bring(task.job, task.model_folder, task.data_folder, report, should_stop)
         ClipJob(task, model, stopwatch, report, should_stop).make()
 
     def load(self, task: Load, report: ReportTo, should_stop: ShouldStop) -> None:
         """Bring a model into memory, likewise."""
         report(Phase(job=task.job, phase="loading"))
-        self._bring(task.job, task.model_folder, task.hub_folder, report, should_stop)
+        self._bring(task.job, task.model_folder, task.data_folder, report, should_stop)
 
     def unload(self) -> None:
         """Drop the model."""
@@ -60,7 +61,7 @@ class ClipGenerator:
             torch.cuda.empty_cache()
 
     def _bring(
-        self, job: str, folder: Path, hub_folder: Path, report: ReportTo, should_stop: ShouldStop
+        self, job: str, folder: Path, data_folder: Path, report: ReportTo, should_stop: ShouldStop
     ) -> LoadedModel:
         """The model of a folder, loaded now unless it is the one in memory."""
         if self._model is not None and self._model.folder == folder:
@@ -70,7 +71,7 @@ class ClipGenerator:
             report(Downloading(job=job, bytes_done=done, bytes_total=total))
 
         description = ModelDescription.read(folder)
-        files = find_files(description, folder, hub_folder, progress, should_stop)
+        files = find_files(description, folder, ModelPlaces(data_folder), progress, should_stop)
         self.unload()
         self._model = LoadedModel(folder, description, files, self._device)
         return self._model

@@ -132,7 +132,7 @@ class LoadedModel:
 
 
 def find_files(
-    description: ModelDescription, folder: Path, hub_folder: Path, progress: Progress, should_stop: ShouldStop
+    description: ModelDescription, folder: Path, places: ModelPlaces, progress: Progress, should_stop: ShouldStop
 ) -> ModelFiles:
     """Find a model's files, downloading what is missing; `progress` gets the bytes that are there and all of them.
 
@@ -141,8 +141,8 @@ def find_files(
         LicenceError, DownloadError, DownloadCancelled: see `download`.
     """
     try:
-        return locate(description, folder, hub_folder)
+        return locate(description, folder, places.hub)
     except NotDownloadedError:
-        accepted = Acceptances.load(ModelPlaces(hub_folder.parent).licences)
-        download(description, hub_folder, accepted, progress=progress, should_stop=should_stop)
-        return locate(description, folder, hub_folder)
+        accepted = Acceptances.load(places.licences)
+        download(description, places.hub, accepted, progress=progress, should_stop=should_stop)
+        return locate(description, folder, places.hub)

@@ -27,14 +27,14 @@ class Generate(_Message):
     """To the worker: make the clips of this job, from number `first_clip` on.
 
     Each clip goes into `clips_folder` under its own name, the latest preview to `preview_file`. Files that the model
-    has on the hub lie or come into `hub_folder`.
+    has on the hub lie or come into the data folder, where the accepted licences are too.
     """
 
     type: Literal["generate"] = "generate"
     job: str
     request: VideoRequest
     model_folder: Path
-    hub_folder: Path
+    data_folder: Path
     clips_folder: Path
     preview_file: Path
     first_clip: int = 1
@@ -57,7 +57,7 @@ class Load(_Message):
     type: Literal["load"] = "load"
     job: str
     model_folder: Path
-    hub_folder: Path
+    data_folder: Path
 
 
 class Memory(BaseModel):

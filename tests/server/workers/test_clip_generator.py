@@ -59,7 +59,7 @@ def make_task(folder: Path, model: Path, **changes) -> Generate:
         job=JOB,
         request=VideoRequest(**request | changes),
         model_folder=model,
-        hub_folder=folder / "hub",
+        data_folder=folder,
         clips_folder=folder / "clips",
         preview_file=folder / "preview.png",
         **given,
@@ -201,7 +201,7 @@ def test_a_cancelled_job_leaves_a_generator_that_works(generator, tiny, tmp_path
 
 
 def test_load_and_unload(generator, tiny, tmp_path):
-    generator.load(Load(job="l", model_folder=tiny, hub_folder=tmp_path), lambda report: None, lambda: False)
+    generator.load(Load(job="l", model_folder=tiny, data_folder=tmp_path), lambda report: None, lambda: False)
     assert generator.loaded_model == "tiny"
 
     generator.unload()

@@ -31,7 +31,7 @@ def task(job: str) -> Generate:
         job=job,
         request=REQUEST,
         model_folder=Path("m"),
-        hub_folder=Path("h"),
+        data_folder=Path("h"),
         clips_folder=Path("c"),
         preview_file=Path("p"),
     )
@@ -89,7 +89,7 @@ def test_a_worker_starts_works_and_stops() -> None:
 
 
 def load(job: str) -> Load:
-    return Load(job=job, model_folder=Path("m"), hub_folder=Path("h"))
+    return Load(job=job, model_folder=Path("m"), data_folder=Path("h"))
 
 
 def test_a_cancel_is_answered_and_the_worker_stays() -> None:

@@ -110,7 +110,7 @@ def generate(job: str, prompt: str) -> Generate:
         job=job,
         request=REQUEST.model_copy(update={"prompt": prompt}),
         model_folder=Path("m"),
-        hub_folder=Path("h"),
+        data_folder=Path("h"),
         clips_folder=Path("c"),
         preview_file=Path("p"),
     )
@@ -119,7 +119,7 @@ def generate(job: str, prompt: str) -> Generate:
 def test_commands_are_done_one_after_the_other_and_each_ends_with_the_memory_and_a_result() -> None:
     with worker() as its:
         its.tell(
-            generate("1", "work"), generate("2", "fail"), Load(job="3", model_folder=Path("m"), hub_folder=Path("h"))
+            generate("1", "work"), generate("2", "fail"), Load(job="3", model_folder=Path("m"), data_folder=Path("h"))
         )
         assert its.hear("finished") == [
             {"type": "heartbeat", "loaded_model": "first", "memory": {"used_bytes": 1, "total_bytes": 2}},

@@ -46,7 +46,7 @@ def test_heartbeats_survive(model: str | None, memory: Memory | None) -> None:
 
 def test_commands_survive() -> None:
     folder = Path("models") / "a model"
-    load = Load(job="1", model_folder=folder, hub_folder=Path("hub"))
+    load = Load(job="1", model_folder=folder, data_folder=Path("hub"))
     assert read_command(load.to_line()) == load
     assert read_command(Cancel(job="1").to_line()) == Cancel(job="1")
 

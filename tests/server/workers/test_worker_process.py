@@ -74,7 +74,7 @@ def test_loading_and_unloading_a_model_gives_all_its_memory_back(tiny_model_fold
         engine = LocalEngine(device="cpu")
         before = used_by_workers()
         try:
-            load = Load(job="load", model_folder=tiny_model_folder, hub_folder=tmp_path)
+            load = Load(job="load", model_folder=tiny_model_folder, data_folder=tmp_path)
             assert [report async for report in engine.load(load)][-1] == Finished(job="load")
             assert engine.loaded_model == "tiny"
             assert (engine.device, bool(engine.device_name)) == ("cpu", True)
