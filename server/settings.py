@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
 
     max_queue: int = Field(100, ge=1, description="jobs that may wait")
-    max_clip_pixels: int = Field(100_000_000, ge=1, description="width x height x frames that one clip may have")
+    max_clip_pixels: int = Field(4_000_000_000, ge=1, description="pixels in all frames of all clips of one job")
     max_upload_mb: float = Field(512.0, gt=0, description="size of an uploaded file in MB")
     disk_floor_gb: float = Field(2.0, ge=0, description="free disk space in GB below which nothing is taken in")
     keep_days: float = Field(0.0, ge=0, description="days after which finished jobs and clips go; 0 keeps them")

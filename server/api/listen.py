@@ -108,7 +108,9 @@ def _build(settings: Settings, folders: DataFolders, models: ModelRegistry, engi
 def _listen(host: str, port: int) -> socket.socket:
     address = "127.0.0.1" if host == "localhost" else host
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # TCP by name, because asyncio sets TCP_NODELAY only where it stands; without, each answer waits 40 ms for the other
+    # side's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         # A restart need not wait for old connections. On Windows the option would let two servers share the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
