@@ -71,9 +71,9 @@ def _remarks(results: Results) -> list[str]:
     if agreement is not None:
         remarks.append(f"Product and plain method differ by {agreement:.1e} of the largest output.")
     remarks.append(
-        f"Predicted clips are scaled from what was measured to {CLIP_STEPS} steps with guidance, each as a pair or as two "
-        f"passes, what is faster, and the decoding of both halves, the product's for all. The floor of a clip is {summary['floor_seconds']:.4g} s: its operations "
-        "at the measured matmul rate."
+        f"Predicted clips are scaled from what was measured to {CLIP_STEPS} steps with guidance, each as a pair or as "
+        "two passes, what is faster, and the decoding of both halves, the product's for all. The floor of a clip is "
+        f"{summary['floor_seconds']:.4g} s: its operations at the measured matmul rate."
     )
     product = results.runs[-1].product
     remarks.append(
