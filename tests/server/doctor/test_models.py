@@ -1,6 +1,7 @@
 """What the doctor says about models: there, missing, too large, broken."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,14 @@ def test_a_model_whose_clips_do_not_fit(tiny_model_folder, tmp_path):
     assert findings["Models"].prevents_clips
 
 
-def test_a_broken_model_beside_a_good_one(tiny_model_folder, broken_model_folder, tmp_path):
-    findings = findings_of(models_of(broken_model_folder, tiny_model_folder, places=tmp_path))
+def test_a_broken_model_beside_a_good_one(tiny_model_folder, tmp_path):
+    broken = shutil.copytree(tiny_model_folder, tmp_path / "broken")
+    description = json.loads((broken / "transpixar.json").read_text())
+    (broken / "transpixar.json").write_text(json.dumps(description | {"name": "broken"}))
+    (broken / "rgba_lora.safetensors").write_bytes(b"not weights")
+
+    findings = findings_of(models_of(broken, tiny_model_folder, places=tmp_path))
+
     assert findings["Model broken"].level is Level.PROBLEM
     assert "safetensors" in findings["Model broken"].said
     assert verdict(findings.values())[0]
