@@ -1,0 +1,76 @@
+"""Cuts a clip to its effect, or moves the effect to the middle of its frame. Pixels are moved, never resampled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from server.media.steps.bounds import VISIBLE, Bounds, bounds_of, cut_out, margin_warnings
+from server.media.steps.settings import StepSettings
+from server.media.stream import ClipStream
+
+
+class Crop(StepSettings):
+    """To the box of everything that is ever visible, with `margin` transparent pixels around it.
+
+    Width and height become multiples of `multiple`, because many codecs want even sizes. The clip is read twice: the
+    box is known only at its end. Where the box was is in the clip's metadata, as `crop`: left, top, and the old size.
+    """
+
+    step: Literal["crop"] = "crop"
+    margin: int = Field(8, ge=0, le=10_000)
+    threshold: float = Field(VISIBLE, gt=0, le=1)
+    multiple: int = Field(2, ge=1, le=64)
+
+    def __call__(self, stream: ClipStream) -> ClipStream:
+        """See StepSettings."""
+        bounds = bounds_of(stream, self.threshold)
+        if bounds is None:
+            return _with_notes(stream, ["Nothing in this clip is visible, so it is not cropped."])
+        width, height = (
+            -(-(size + 2 * self.margin) // self.multiple) * self.multiple for size in (bounds.width, bounds.height)
+        )
+        left, top = _centred(bounds, width, height)
+        where = f"{left},{top} {stream.info.width}x{stream.info.height}"
+        cropped = stream.map(
+            lambda frame: cut_out(frame, left, top, width, height),
+            width=width,
+            height=height,
+            metadata={**stream.info.metadata, "crop": where},
+        )
+        return _with_notes(cropped, _cut_off(stream, bounds))
+
+
+class Recentre(StepSettings):
+    """The middle of everything that is ever visible comes to the middle of the frame, whose size stays.
+
+    The clip is read twice.
+    """
+
+    step: Literal["recentre"] = "recentre"
+    threshold: float = Field(VISIBLE, gt=0, le=1)
+
+    def __call__(self, stream: ClipStream) -> ClipStream:
+        """See StepSettings."""
+        bounds = bounds_of(stream, self.threshold)
+        if bounds is None:
+            return _with_notes(stream, ["Nothing in this clip is visible, so it stays where it is."])
+        width, height = stream.info.width, stream.info.height
+        left, top = _centred(bounds, width, height)
+        moved = stream.map(lambda frame: cut_out(frame, left, top, width, height))
+        return _with_notes(moved, _cut_off(stream, bounds))
+
+
+def _centred(bounds: Bounds, width: int, height: int) -> tuple[int, int]:
+    """Left and top of a window whose middle is that of the box, to within half a pixel."""
+    return (bounds.left + bounds.right - width) // 2, (bounds.top + bounds.bottom - height) // 2
+
+
+def _cut_off(stream: ClipStream, bounds: Bounds) -> list[str]:
+    return margin_warnings(bounds, stream.info, share=0)
+
+
+def _with_notes(stream: ClipStream, notes: list[str]) -> ClipStream:
+    return ClipStream(replace(stream.info, notes=(*stream.info.notes, *notes)), stream.frames)
