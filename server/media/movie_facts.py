@@ -94,10 +94,11 @@ def movie_facts(path: Path) -> MovieFacts:
 
 @dataclass(frozen=True)
 class _Timing:
-    """When the frames are shown: how many, in how many seconds, and whether each lasts as long as the others."""
+    """When the frames are shown: how many, in how many seconds (counted in `unit`), and whether all last as long."""
 
     count: int
     seconds: Fraction
+    unit: Fraction
     is_steady: bool
 
     @property
@@ -107,8 +108,9 @@ class _Timing:
 
     def rate(self, *candidates: Fraction | None) -> Fraction:
         """The first of the candidates that agrees with the times, which containers round; else the mean rate."""
-        mean = self.count / self.seconds
-        return next((rate for rate in candidates if rate and abs(rate - mean) <= mean / 50), self.mean_rate)
+        slack = self.seconds / 50 + 2 * self.unit
+        fitting = (rate for rate in candidates if rate and abs(self.count / rate - self.seconds) <= slack)
+        return next(fitting, self.mean_rate)
 
     @classmethod
     def of(cls, packets: bytes) -> _Timing | None:
@@ -122,9 +124,10 @@ class _Timing:
         steps = [after - before for before, after in pairwise(shown)]
         last = (shown[-1] - shown[0]) / len(steps) if steps else length[-1]
         ticks = max(round(shown[-1] - shown[0] + last), 1)
-        seconds = Fraction(ticks * int(base[1]), int(base[2]))
+        unit = Fraction(int(base[1]), int(base[2]))
         # Containers round times to their unit, Matroska to milliseconds.
-        return cls(len(rows), seconds, not steps or max(steps) - min(steps) <= max(2, 0.02 * max(steps)))
+        is_steady = not steps or max(steps) - min(steps) <= max(2, 0.02 * max(steps))
+        return cls(len(rows), ticks * unit, unit, is_steady)
 
 
 def _check_whole(path: Path, said: str, timing: _Timing) -> None:
