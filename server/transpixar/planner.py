@@ -116,7 +116,9 @@ class Planner:
     def _sampling_peak(self, plan: Plan) -> int:
         passes = 2 if self.guided and plan.batch_guidance else 1
         kept = 0 if self.quality == "exact" else self.model.cache_state(self.clip)
-        working = _padded(self.model.transformer_activations(self.clip, passes) + kept)
+        # Between two steps a single frame is decoded for the preview.
+        preview = self.model.decoder_activations(replace(self.clip, num_frames=1), tiled=plan.vae_tiling)
+        working = _padded(max(self.model.transformer_activations(self.clip, passes), preview) + kept)
         return self._weights(plan) + working + self.model.latents(self.clip)
 
     def _text_peak(self) -> int:

@@ -107,7 +107,7 @@ def test_a_model_that_is_too_large_whatever_the_clip():
     quality=st.sampled_from(["exact", "balanced", "fast"]),
     host=st.none() | st.floats(1, 64),
 )
-@settings(deadline=None)  # advice tries many sizes
+@settings(deadline=None, max_examples=40)  # advice tries many sizes
 def test_a_chosen_plan_fits_and_no_faster_one_does(gigabytes, frames, quality, host):
     planner = Planner(
         COGVIDEOX_5B,
@@ -134,7 +134,7 @@ def test_a_chosen_plan_fits_and_no_faster_one_does(gigabytes, frames, quality, h
 
 
 @given(gigabytes=st.floats(5, 100), quality=st.sampled_from(["exact", "balanced", "fast"]))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_the_ladder_after_memory_ran_out_leads_down_and_ends(gigabytes, quality):
     planner = replace(EXACT, free_bytes=int(gigabytes * GIB), quality=quality)
     try:
