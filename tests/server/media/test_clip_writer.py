@@ -52,8 +52,10 @@ def test_a_clip_is_a_folder_with_frames_and_a_sidecar(tmp_path: Path) -> None:
 
     folder = tmp_path / "orange-smoke_7_1a2b3c4d"
     assert clip.model_dump() == {
+        "index": 1,
         "name": folder.name,
         "sidecar": "orange-smoke.transpixar",
+        "seed": 7,
         "frame_count": 3,
         "fps": 8,
         "width": 16,
