@@ -51,7 +51,7 @@ def serve(settings: Settings, engines: Sequence[Engine] | None = None) -> None:
     folders = _make_folders(settings)
     with claim(folders.root):
         models = _find_models(settings, folders)
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port)
         services = _build(settings, folders, models, engines or [LocalEngine(device=name) for name in settings.device])
         app = create_app(services, AllowedHosts([*settings.allowed_host, settings.host]), token)
         server = _Server(app, services)
@@ -105,7 +105,8 @@ def _build(settings: Settings, folders: DataFolders, models: ModelRegistry, engi
     return services
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on an IP address or `localhost`. Raises StartFailure (`port_in_use`, `cannot_listen`)."""
     address = "127.0.0.1" if host == "localhost" else host
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     # TCP by name, because asyncio sets TCP_NODELAY only where it stands; without, each answer waits 40 ms for the other

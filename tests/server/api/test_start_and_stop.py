@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from server.api.listen import listen
 from server.client import Client, ClientError, find_server
 from server.launch import ServerNotStarted, ServerProcess, module_environment
 from tests.server.api.conftest import FAKE
@@ -258,3 +259,10 @@ def test_jobs_go_on_where_a_stopped_server_left_them(tmp_path: Path) -> None:
         assert client.get(held["id"])["attempt"] == 2
         client.cancel(held["id"])
         assert client.wait(waiting["id"])["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_small_answers_are_sent_at_once(host: str) -> None:
+    # asyncio sets TCP_NODELAY on connections of sockets that name their protocol, and on no others.
+    with contextlib.closing(listen(host, 0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
