@@ -25,6 +25,7 @@ COMMANDS = {
     "generate": ("server.commands.generate", "Generate a clip from a prompt into a folder."),
     "models": ("server.commands.models", "See, download, accept, add and remove models."),
     "convert": ("server.commands.convert", "Convert clips to the file that another program reads."),
+    "finish": ("server.commands.finish", "Clean, retime and resize a clip into a new one."),
     "inspect": ("server.commands.inspect", "Report on a clip's alpha and write a contact sheet."),
     "bench": ("server.bench.command", "Time a step, a clip and the plain method on this machine."),
     "doctor": ("server.doctor.command", "Say whether this machine can make clips, and what to do."),

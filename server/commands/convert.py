@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from server.commands.clip_options import STATUS_INTERRUPTED, add_reading_options, opened, rate
+from server.commands.clip_options import STATUS_INTERRUPTED, add_reading_options, opened
+from server.commands.finishing_options import add_finishing_options, recipe_of
 from server.media.errors import MediaError
 from server.media.formats import FORMATS, Format, check_target, export
 from server.media.images import SUFFIXES as IMAGE_SUFFIXES
 from server.media.naming import SIDECAR_SUFFIX
-from server.media.rate import at_rate
 from server.media.sprite_sheet import SHEET_NAME
+from server.media.steps.recipe import Recipe
 from server.media.stream import ClipStream
 
 # `_0001`, `.0001`, `_####`, `%04d` at the end of an image's name.
@@ -29,11 +30,16 @@ def main(arguments: list[str]) -> int:
     if options.matte and len(options.clips) > 1:
         print("A matte belongs to one clip; convert the clips one by one, each with its --matte.", file=sys.stderr)
         return 2
+    try:
+        recipe = recipe_of(options)
+    except MediaError as error:
+        print(error, file=sys.stderr)
+        return 2
     failed = 0
     try:
         for path in options.clips:
             try:
-                print(_convert(path, format, options))
+                print(_convert(path, format, recipe, options))
             except MediaError as error:
                 print(error, file=sys.stderr)
                 failed += 1
@@ -63,9 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--to", required=True, choices=list(FORMATS), metavar="FORMAT", help="one of those below")
     parser.add_argument(
-        "--fps", type=rate, help="frames a second of the result, for example 24 or 24000/1001; frames are repeated"
-    )
-    parser.add_argument(
         "--out",
         type=Path,
         metavar="PATH",
@@ -74,18 +77,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="replace what an earlier conversion has left")
     add_reading_options(parser)
+    add_finishing_options(parser)
     return parser
 
 
-def _convert(path: Path, format: Format, options: argparse.Namespace) -> Path:
+def _convert(path: Path, format: Format, recipe: Recipe, options: argparse.Namespace) -> Path:
     """Convert one clip and return what was written. Raises MediaError."""
     stream = opened(path, options)
-    if options.fps:
-        stream = stream.through(at_rate(options.fps))
     target = _target(path, format, options.out, many=len(options.clips) > 1)
     _protect_source([path, *([options.matte] if options.matte else [])], target)
     check_target(target, format, force=options.force)
-    return _export(stream, format, target, force=options.force)
+    finished = recipe.apply(stream)
+    for note in finished.info.notes[len(stream.info.notes) :]:
+        print(note, file=sys.stderr)
+    return _export(finished, format, target, force=options.force)
 
 
 def _export(stream: ClipStream, format: Format, target: Path, *, force: bool) -> Path:

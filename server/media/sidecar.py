@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,8 +25,21 @@ class SidecarModel(BaseModel):
     licence: str
 
 
+class SidecarSource(BaseModel):
+    """The clip that a finished one was made from: its folder, its sidecar's name, and the SHA-256 of that file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    sidecar: str
+    sha256: str
+
+
 class Sidecar(BaseModel):
-    """What is known of a clip. Size in pixels, `fps` in frames a second, `sha256` by frame file in hex digits."""
+    """What is known of a clip. Size in pixels, `fps` in frames a second, `sha256` by frame file in hex digits.
+
+    A finished clip has its recipe as `finishing`, its `source`, and `notes` on what the steps found.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +61,9 @@ class Sidecar(BaseModel):
     versions: dict[str, str]
     created_at: str
     sha256: dict[str, str]
+    finishing: dict[str, Any] | None = None
+    source: SidecarSource | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """The contents of the sidecar's file."""

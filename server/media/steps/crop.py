@@ -16,13 +16,13 @@ class Crop(StepSettings):
     """To the box of everything that is ever visible, with `margin` transparent pixels around it.
 
     Width and height become multiples of `multiple`, because many codecs want even sizes. The clip is read twice: the
-    box is known only at its end. Where the box was is in the clip's metadata, as `crop`: left, top, and the old size.
+    box is known only at its end. A note says where the box was.
     """
 
     step: Literal["crop"] = "crop"
-    margin: int = Field(8, ge=0, le=10_000)
-    threshold: float = Field(VISIBLE, gt=0, le=1)
-    multiple: int = Field(2, ge=1, le=64)
+    margin: int = Field(default=8, ge=0, le=10_000)
+    threshold: float = Field(default=VISIBLE, gt=0, le=1)
+    multiple: int = Field(default=2, ge=1, le=64)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings."""
@@ -33,14 +33,12 @@ class Crop(StepSettings):
             -(-(size + 2 * self.margin) // self.multiple) * self.multiple for size in (bounds.width, bounds.height)
         )
         left, top = _centred(bounds, width, height)
-        where = f"{left},{top} {stream.info.width}x{stream.info.height}"
-        cropped = stream.map(
-            lambda frame: cut_out(frame, left, top, width, height),
-            width=width,
-            height=height,
-            metadata={**stream.info.metadata, "crop": where},
+        where = (
+            f"Cropped to {width} x {height} pixels, from {left} to the right and {top} down in the frame of "
+            f"{stream.info.width} x {stream.info.height}."
         )
-        return _with_notes(cropped, _cut_off(stream, bounds))
+        cropped = stream.map(lambda frame: cut_out(frame, left, top, width, height), width=width, height=height)
+        return _with_notes(cropped, [where, *_cut_off(stream, bounds)])
 
 
 class Recentre(StepSettings):
@@ -50,7 +48,7 @@ class Recentre(StepSettings):
     """
 
     step: Literal["recentre"] = "recentre"
-    threshold: float = Field(VISIBLE, gt=0, le=1)
+    threshold: float = Field(default=VISIBLE, gt=0, le=1)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings."""

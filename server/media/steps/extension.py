@@ -21,7 +21,7 @@ class Extend(StepSettings):
     """Pixels up to the alpha `below` take the colour around them; 0 changes only what nobody can see."""
 
     step: Literal["extend"] = "extend"
-    below: float = Field(0.0, ge=0, lt=1)
+    below: float = Field(default=0.0, ge=0, lt=1)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings."""

@@ -16,9 +16,9 @@ class Levels(StepSettings):
     """Alpha `black` becomes 0 and `white` 1; a `gamma` above 1 raises what lies between. Colour is not touched."""
 
     step: Literal["levels"] = "levels"
-    black: float = Field(0.0, ge=0, lt=1)
-    white: float = Field(1.0, gt=0, le=1)
-    gamma: float = Field(1.0, ge=0.1, le=10)
+    black: float = Field(default=0.0, ge=0, lt=1)
+    white: float = Field(default=1.0, gt=0, le=1)
+    gamma: float = Field(default=1.0, ge=0.1, le=10)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -25,7 +25,7 @@ class Loop(StepSettings):
     """
 
     step: Literal["loop"] = "loop"
-    overlap: int | None = Field(None, ge=1)
+    overlap: int | None = Field(default=None, ge=1)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings. Raises MediaError when the clip is shorter than two overlaps."""

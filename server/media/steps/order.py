@@ -21,8 +21,8 @@ class Trim(StepSettings):
     """The frames from `first` to `last`, both included, numbered from 1; without `last` to the end."""
 
     step: Literal["trim"] = "trim"
-    first: int = Field(1, ge=1)
-    last: int | None = Field(None, ge=1)
+    first: int = Field(default=1, ge=1)
+    last: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -87,8 +87,8 @@ class Hold(StepSettings):
     """The first frame is shown `start` frames longer, the last one `end` frames longer."""
 
     step: Literal["hold"] = "hold"
-    start: int = Field(0, ge=0, le=100_000)
-    end: int = Field(0, ge=0, le=100_000)
+    start: int = Field(default=0, ge=0, le=100_000)
+    end: int = Field(default=0, ge=0, le=100_000)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings."""

@@ -30,8 +30,8 @@ class Smooth(StepSettings):
     """Changes of alpha below `gate` are flicker; `strength` 1 evens alternation out."""
 
     step: Literal["smooth"] = "smooth"
-    gate: float = Field(0.1, gt=0, le=1)
-    strength: float = Field(1.0, ge=0, le=1)
+    gate: float = Field(default=0.1, gt=0, le=1)
+    strength: float = Field(default=1.0, ge=0, le=1)
 
     def __call__(self, stream: ClipStream) -> ClipStream:
         """See StepSettings. Three frames are in memory."""

@@ -28,7 +28,7 @@ def test_a_crop_keeps_every_visible_pixel_and_centres_them() -> None:
     stream = Crop(margin=3)(stream_of(frames))
 
     assert (stream.info.width, stream.info.height) == (26, 12)
-    assert stream.info.metadata["crop"] == "2,3 40x30"
+    assert stream.info.notes == ("Cropped to 26 x 12 pixels, from 2 to the right and 3 down in the frame of 40 x 30.",)
     np.testing.assert_array_equal(read(stream), frames[:, 3:15, 2:28])
 
 
