@@ -9,6 +9,8 @@ MEMORY_PLANS = (
     "resident",
     "text-freed",
     "sequential",
+    "alternating",
+    "alternating-sequential",
     "tiled",
     "tiled-sequential",
     "offload",

@@ -35,8 +35,11 @@ def cancellable(blocks: Iterable[nn.Module], should_stop: StopRequest | None) ->
         return
     check_stop(should_stop)
 
+    pace = _Pace()
+
     @torch.compiler.disable
     def look(module: nn.Module, args: tuple[Any, ...]) -> None:
+        pace.keep()
         check_stop(should_stop)
 
     handles = [block.register_forward_pre_hook(look) for block in blocks]
@@ -45,3 +48,23 @@ def cancellable(blocks: Iterable[nn.Module], should_stop: StopRequest | None) ->
     finally:
         for handle in handles:
             handle.remove()
+
+
+class _Pace:
+    """Keeps a GPU at most one block behind.
+
+    Kernels are queued far ahead of their execution; without this, a stop would be seen many blocks, which may be
+    seconds, before the GPU gets to where it was seen, and be obeyed only when it does.
+    """
+
+    def __init__(self) -> None:
+        self._last: torch.cuda.Event | None = None
+
+    def keep(self) -> None:
+        """Wait until the block before the last one is computed. Does nothing where there is no GPU at work."""
+        if not torch.cuda.is_initialized():
+            return
+        if self._last is not None:
+            self._last.synchronize()
+        self._last = torch.cuda.Event()
+        self._last.record()

@@ -133,6 +133,16 @@ class Execution:
         parts = embeddings.split([len(texts) for texts in given.values()])
         return dict(zip(given, parts, strict=True))
 
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Have the room for decoding a clip that the plan counts on, while the context lasts.
+
+        Raises:
+            torch.OutOfMemoryError: behind the block, the transformer did not fit any more; prepare another plan.
+        """
+        with nullcontext() if self._placement is None else self._placement.transformer_waiting():
+            yield
+
     def can_clear(self) -> bool:
         """Say whether `clear` is possible; where not, the pipeline has to be loaded again."""
         return self._placement is None or self._placement.can_be_undone
@@ -187,7 +197,7 @@ class Execution:
 
     def _is_compilable(self, plan: Plan) -> bool:
         # Blocks that come and go, or are cast layer by layer, are hooked inside of what would be compiled.
-        return plan.transformer == "resident" and plan.storage == "full"
+        return plan.transformer != "group_offload" and plan.storage == "full"
 
     def _flops(self, clip: ClipSize, num_steps: int) -> float:
         """Count the operations of sampling a clip, with guidance."""

@@ -18,6 +18,7 @@ from .conditioning import for_each_clip
 from .denoiser import Denoiser
 from .guidance import Guidance, check_cfg_schedule
 from .limits import ClipLimits
+from .looping import LoopingDenoiser, check_loop, decode_loop
 from .preparation import draw_latents, encode_footage, encode_image, encode_words, rotary_table
 from .sampling import Generators, Observer, SamplingState, sample
 from .scheduler import TrailingDPMScheduler
@@ -139,6 +140,7 @@ class TransPixarPipeline(CogVideoXPipeline):
         guidance_scale: float = 6.0,
         cfg_schedule: str = "constant",
         num_videos_per_prompt: int = 1,
+        loop: bool = False,
         generator: Generators = None,
         latents: torch.Tensor | None = None,
         prompt_embeds: torch.Tensor | None = None,
@@ -164,6 +166,8 @@ class TransPixarPipeline(CogVideoXPipeline):
             guidance_scale: at most 1 does without the unconditional pass.
             cfg_schedule: "constant" or "dynamic"; see `Guidance`.
             num_videos_per_prompt: so many clips of each prompt, which come out side by side.
+            loop: make a clip whose end leads to its beginning, of ``num_frames + t - 1`` frames; see `looping`. Latents
+                are decoded with `decode_loop` then.
             generator: randomness; a list gives every clip its own, and the clip is the one it makes alone.
             latents: noise to begin with, ``(B, F, C, H, W)`` for both halves, or ``(B, 2F, C, H, W)``.
             prompt_embeds: ``(B, T, D_text)`` from `encode_prompt`, in place of prompt.
@@ -185,6 +189,8 @@ class TransPixarPipeline(CogVideoXPipeline):
         self.check_inputs(prompt, *size, negative_prompt, None, prompt_embeds, negative_prompt_embeds)
         max_steps = self.scheduler.config.num_train_timesteps
         _check_call(output_type, num_inference_steps, max_steps, num_videos_per_prompt)
+        if loop:
+            check_loop(clip)
         guidance = Guidance(guidance_scale, check_cfg_schedule(cfg_schedule), num_inference_steps)
 
         with self._running():
@@ -208,7 +214,7 @@ class TransPixarPipeline(CogVideoXPipeline):
 
             # 4. Draw noise and encode frames
             latents = draw_latents(self, clip, len(embeds), generator, latents)  # (B, 2F, C, H, W)
-            denoiser = Denoiser(
+            denoiser = (LoopingDenoiser if loop else Denoiser)(
                 self.transformer,
                 embeds,
                 negative_embeds,
@@ -227,7 +233,7 @@ class TransPixarPipeline(CogVideoXPipeline):
                 )
 
             # 6. Decode
-            frames: Any = latents if output_type == "latent" else self._finish(latents, clip, output_type)
+            frames: Any = latents if output_type == "latent" else self._finish(latents, clip, output_type, loop)
         return CogVideoXPipelineOutput(frames=frames) if return_dict else (frames,)
 
     def decode_latents(self, latents: torch.Tensor, *, alpha_only: bool = False) -> torch.Tensor:
@@ -312,9 +318,12 @@ class TransPixarPipeline(CogVideoXPipeline):
 
         return observe
 
-    def _finish(self, latents: torch.Tensor, clip: Clip, output_type: str) -> Any:
+    def _finish(self, latents: torch.Tensor, clip: Clip, output_type: str, loop: bool) -> Any:
         """Decode latents to what the caller wants; given footage is not decoded but handed back as it came."""
-        frames = self.decode_frames(latents, alpha_only=clip.footage is not None)  # (B, T, H', W', 4 or 1)
+        if loop:
+            frames = decode_loop(self.decode_frames, latents, self.vae.config.temporal_compression_ratio)
+        else:
+            frames = self.decode_frames(latents, alpha_only=clip.footage is not None)  # (B, T, H', W', 4 or 1)
         if clip.footage is not None:
             frames = np.concatenate([for_each_clip(clip.footage.rgb, len(frames)).numpy(), frames], axis=-1)
         return frames if output_type == "np" else [self.video_processor.numpy_to_pil(one) for one in frames]

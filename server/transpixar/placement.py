@@ -78,16 +78,27 @@ class Placement:
     def others_waiting(self) -> Iterator[None]:
         """Keep the transformer and the autoencoder off the device while the context lasts."""
         waiting: list[nn.Module] = [self._pipe.vae]
-        if self.plan.transformer == "resident":
+        if self.plan.transformer != "group_offload":
             waiting.append(self._pipe.transformer)
-        for component in waiting:
+        with self._waiting(waiting):
+            yield
+
+    @contextmanager
+    def transformer_waiting(self) -> Iterator[None]:
+        """Keep the transformer off the device while the context lasts, under a plan that says so."""
+        with self._waiting([self._pipe.transformer] if self.plan.transformer == "alternating" else []):
+            yield
+
+    @contextmanager
+    def _waiting(self, components: list[nn.Module]) -> Iterator[None]:
+        for component in components:
             component.to(_CPU)
         free_unused_memory(self.device)
         try:
             yield
         finally:
             free_unused_memory(self.device)
-            for component in waiting:
+            for component in components:
                 component.to(self.device)
 
     def _components(self) -> list[nn.Module]:
@@ -101,7 +112,7 @@ class Placement:
             _store_as_fp8(transformer)
         elif self.plan.storage == "int8":
             _store_as_int8(transformer)
-        if self.plan.transformer == "resident":
+        if self.plan.transformer != "group_offload":
             transformer.to(self.device)
             return
         transformer.enable_group_offload(

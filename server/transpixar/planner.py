@@ -100,7 +100,9 @@ class Planner:
         """Predict what the clip needs under a plan: the worst of its three phases."""
         text = self._text_peak()
         sampling = self._sampling_peak(plan)
-        decoding = self._weights(plan) + _padded(self.model.decoder_activations(self.clip, tiled=plan.vae_tiling))
+        decoding = self._weights(plan, decoding=True) + _padded(
+            self.model.decoder_activations(self.clip, tiled=plan.vae_tiling)
+        )
         others_wait = False
         if plan.text_encoder == "resident":
             text += self._weights(plan) - self.model.text_encoder_weights()
@@ -125,9 +127,11 @@ class Planner:
         prompts = self.clip.clips * (2 if self.guided else 1)
         return self.model.text_encoder_weights() + _padded(self.model.text_activations(prompts))
 
-    def _weights(self, plan: Plan) -> int:
-        """Bytes of weights on the device while sampling and decoding."""
-        if plan.transformer == "group_offload":
+    def _weights(self, plan: Plan, *, decoding: bool = False) -> int:
+        """Bytes of weights on the device while sampling, or while decoding."""
+        if plan.transformer == "alternating" and decoding:
+            transformer = 0
+        elif plan.transformer == "group_offload":
             transformer = self.model.offloaded_transformer_weights()
         else:
             transformer = self.model.transformer_weights(None if plan.storage == "full" else 1)
@@ -138,7 +142,7 @@ class Planner:
         """Bytes of weights in main memory, at most."""
         if self.on_cpu:
             return 0
-        away = plan.transformer == "group_offload" or others_wait
+        away = plan.transformer != "resident" or others_wait
         transformer = self.model.transformer_weights(None if plan.storage == "full" else 1) if away else 0
         return transformer + (self.model.text_encoder_weights() if plan.text_encoder == "cpu" else 0)
 

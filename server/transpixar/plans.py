@@ -29,8 +29,8 @@ class Plan:
             words; "cpu" loaded and run there.
         batch_guidance: run both halves of guidance as one batch.
         vae_tiling: decode in overlapping tiles.
-        transformer: "resident", or "group_offload": its blocks wait in main memory and come one by one, each while the
-            one before is at work.
+        transformer: "resident"; "alternating" with the decoder, so that it waits in main memory while frames are
+            decoded; or "group_offload": its blocks wait there and come one by one, each while the one before works.
         storage: of the blocks' projections and feed-forward layers; "full" is the compute dtype.
     """
 
@@ -39,7 +39,7 @@ class Plan:
     text_encoder: Literal["resident", "freed", "cpu"] = "freed"
     batch_guidance: bool = True
     vae_tiling: bool = True
-    transformer: Literal["resident", "group_offload"] = "resident"
+    transformer: Literal["resident", "alternating", "group_offload"] = "resident"
     storage: Literal["full", "fp8", "int8"] = "full"
 
     @property
@@ -51,6 +51,7 @@ class Plan:
 _FREED = "The text encoder leaves once it has read the prompt"
 _SEQUENTIAL = "guidance takes two passes one after the other"
 _TILED = "frames are decoded in tiles"
+_ALTERNATING = "the transformer waits in main memory while frames are decoded"
 _FP8 = "weights are stored in 8-bit floats"
 _INT8 = "weights are stored in 8-bit integers"
 _OFFLOAD = "the transformer's blocks wait in main memory and come to the device in turn"
@@ -58,6 +59,15 @@ _OFFLOAD = "the transformer's blocks wait in main memory and come to the device 
 RESIDENT = Plan("resident", "Everything stays on the device.", text_encoder="resident", vae_tiling=False)
 TEXT_FREED = Plan("text-freed", f"{_FREED}.", vae_tiling=False)
 SEQUENTIAL = replace(TEXT_FREED, name="sequential", summary=f"{_FREED}, and {_SEQUENTIAL}.", batch_guidance=False)
+ALTERNATING = replace(
+    TEXT_FREED, name="alternating", summary=f"{_FREED}, and {_ALTERNATING}.", transformer="alternating"
+)
+ALTERNATING_SEQUENTIAL = replace(
+    ALTERNATING,
+    name="alternating-sequential",
+    summary=f"{_FREED}, {_SEQUENTIAL}, and {_ALTERNATING}.",
+    batch_guidance=False,
+)
 TILED = Plan("tiled", f"{_FREED}, and {_TILED}.")
 TILED_SEQUENTIAL = replace(
     TILED, name="tiled-sequential", summary=f"{_FREED}, {_SEQUENTIAL}, and {_TILED}.", batch_guidance=False
@@ -87,15 +97,17 @@ OFFLOAD_TEXT_ON_CPU = replace(
 WHOLE = (RESIDENT, TEXT_FREED, SEQUENTIAL, TILED, TILED_SEQUENTIAL)
 """The plans that a processor can follow too."""
 
+# Before tiles, which show in the frames; all the weights have to travel twice a clip, which takes a second or two.
+_ALTERNATED = (RESIDENT, TEXT_FREED, SEQUENTIAL, ALTERNATING, ALTERNATING_SEQUENTIAL, TILED, TILED_SEQUENTIAL)
 _OFFLOADED = (OFFLOAD, OFFLOAD_SEQUENTIAL, OFFLOAD_TEXT_ON_CPU)
 _IN_FP8 = (FP8, FP8_SEQUENTIAL)
 # int8 needs torchao, which few have; it is there for those who name it.
-PLANS: dict[str, Plan] = {plan.name: plan for plan in (*WHOLE, *_OFFLOADED, *_IN_FP8, INT8, INT8_SEQUENTIAL)}
+PLANS: dict[str, Plan] = {plan.name: plan for plan in (*_ALTERNATED, *_OFFLOADED, *_IN_FP8, INT8, INT8_SEQUENTIAL)}
 """Every plan by name."""
 
 LADDERS: dict[Quality, tuple[Plan, ...]] = {
-    "exact": (*WHOLE, *_OFFLOADED),
-    "balanced": (*WHOLE, *_OFFLOADED, *_IN_FP8),
-    "fast": (*WHOLE, *_IN_FP8, *_OFFLOADED),
+    "exact": (*_ALTERNATED, *_OFFLOADED),
+    "balanced": (*_ALTERNATED, *_OFFLOADED, *_IN_FP8),
+    "fast": (*_ALTERNATED, *_IN_FP8, *_OFFLOADED),
 }
 """The plans that are tried, in order."""

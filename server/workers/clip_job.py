@@ -171,7 +171,8 @@ class ClipJob:
     def _decode(self, latents: torch.Tensor, given: dict[str, Frames]) -> Frames:
         """The frames (F, H, W, 4) of latents (1, 2F, C, H, W), float32 in 0..1; given footage keeps its own colour."""
         footage = given.get("rgb_video")
-        frames: Frames = self._model.pipe.decode_frames(latents, alpha_only=footage is not None)[0]
+        with self._model.execution.decoding():
+            frames: Frames = self._model.pipe.decode_frames(latents, alpha_only=footage is not None)[0]
         return frames if footage is None else np.concatenate([footage, frames], axis=-1)
 
     def _write_preview(self) -> None:

@@ -9,7 +9,7 @@ from server.transpixar.execution import Execution, text_encoder_loader
 from server.transpixar.memory import ClipSize
 from server.transpixar.placement import Placement, PlanNotPossible, is_out_of_memory
 from server.transpixar.planner import PlannedRun
-from server.transpixar.plans import OFFLOAD, PLANS, RESIDENT, TEXT_FREED, TILED
+from server.transpixar.plans import ALTERNATING, OFFLOAD, PLANS, RESIDENT, TEXT_FREED, TILED
 from tests.tiny_model import LORA_ALPHA, MAX_SEQUENCE_LENGTH
 
 PROMPT, STEPS = "a puff of orange smoke", 4
@@ -174,6 +174,19 @@ def test_a_text_encoder_that_left_comes_back_for_new_words_only(execution, plan)
     assert execution.pipe.text_encoder is None
     execution.encode(["blue fire"], [""], length=MAX_SEQUENCE_LENGTH)
     assert loader.calls == 2
+
+
+def test_the_transformer_makes_room_for_the_decoder_where_the_plan_says_so(execution, monkeypatch):
+    execution.prepare(run_of(ALTERNATING), "exact", STEPS)
+    moves: list[torch.device] = []
+    monkeypatch.setattr(execution.pipe.transformer, "to", moves.append)
+    execution.device = execution._placement.device = torch.device("cuda")  # only the name: nothing moves
+
+    with pytest.raises(RuntimeError, match="in the middle"), execution.decoding():
+        assert moves == [torch.device("cpu")]
+        raise RuntimeError("in the middle")
+
+    assert moves == [torch.device("cpu"), torch.device("cuda")]
 
 
 def test_a_resident_text_encoder_stays(execution):

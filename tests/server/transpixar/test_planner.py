@@ -23,8 +23,8 @@ EXACT = Planner(COGVIDEOX_5B, FULL_CLIP, free_bytes=80 * GIB)
         (80, "exact", "resident"),
         (48, "exact", "resident"),
         (24, "exact", "text-freed"),
-        (23, "exact", "tiled"),  # a desktop takes a gigabyte of such a GPU
-        (16, "exact", "tiled-sequential"),
+        (23, "exact", "alternating"),  # a desktop takes a gigabyte of such a GPU
+        (16, "exact", "alternating-sequential"),
         (12, "exact", "offload"),
         (8, "exact", "offload-text-on-cpu"),
         (6, "exact", "offload-text-on-cpu"),
@@ -41,7 +41,7 @@ def test_the_full_model_on_usual_gpus(gigabytes, quality, plan):
 
 @pytest.mark.parametrize("gigabytes", [80, 48, 24, 16])
 def test_weights_stay_on_the_device_from_16_gigabytes(gigabytes):
-    assert replace(EXACT, free_bytes=gigabytes * GIB).choose().plan.transformer == "resident"
+    assert replace(EXACT, free_bytes=gigabytes * GIB).choose().plan.transformer != "group_offload"
 
 
 @pytest.mark.parametrize("gigabytes", range(5, 49))
