@@ -16,6 +16,7 @@ import torch
 from diffusers import CogVideoXPipeline
 from transformers import T5EncoderModel
 
+from . import host_memory
 from .adapter import RGBA_ADAPTER
 from .flops import LatentSize, transformer_flops
 from .kernels import KernelReport, choose_kernel, compile_blocks, is_worth_compiling, uncompile_blocks, use_kernel
@@ -78,6 +79,7 @@ class Execution:
         self._mag_ratios = mag_ratios
         self._placement: Placement | None = None
         self._quality = "exact"
+        self._measures_host = False
 
     def can_prepare(self, plan: Plan) -> bool:
         """Say whether the pipeline can follow a plan; where not, it has to be loaded again."""
@@ -111,6 +113,8 @@ class Execution:
         apply_quality(self.pipe, preset, num_steps, self._mag_ratios)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            self._measures_host = host_memory.reset_peak()
 
     def encode(
         self, prompts: Sequence[str], negative_prompts: Sequence[str] | None, *, length: int
@@ -160,8 +164,13 @@ class Execution:
         self._placement, self.run = None, None
 
     def measured_peak_bytes(self) -> int | None:
-        """Return the device memory allocated at the worst moment since `prepare`; None on a processor."""
-        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+        """Return the memory in use at the worst moment since `prepare`; None where the system does not tell.
+
+        On a GPU what was allocated there, on a processor the resident size of the process.
+        """
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return host_memory.peak_bytes() if self._measures_host else None
 
     def describe(self) -> dict[str, Any]:
         """Return what a job's `execution` says about this."""
