@@ -169,7 +169,7 @@ def _not_ready(model: ModelDescription, state: ModelState) -> Finding:
     unread = " Its licences are not accepted yet." if state.state is ModelStatus.LICENCE_NOT_ACCEPTED else ""
     download = f"`python -m server models download {model.name}`"
     return note(
-        about, f"Not downloaded ({size}{begun}).{unread}", f"If you want it: {download}, or in Blender.", **facts
+        about, f"Not downloaded ({size}{begun}).{unread}", f"If you want it: {download}.", **facts
     )
 
 

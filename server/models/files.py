@@ -144,7 +144,7 @@ def _snapshot(description: ModelDescription, hub_folder: Path, part: HubPart) ->
     if found.snapshot is None or not found.complete:
         raise NotDownloadedError(
             f"The files of {part.repo} are not on this machine yet; download the model with "
-            f"`python -m server models download {description.name}` or in Blender."
+            f"`python -m server models download {description.name}`."
         )
     return found.snapshot
 

@@ -91,7 +91,7 @@ class Acceptances:
             names = " and ".join(f"'{licence.id}' ({licence.name}, {licence.url})" for licence in missing)
             raise LicenceError(
                 f"The model '{description.name}' needs your consent to {names}; read and accept with "
-                f"`python -m server models accept {description.name}` or in Blender."
+                f"`python -m server models accept {description.name}`."
             )
 
     def accept(self, description: ModelDescription, ids: Iterable[str]) -> None:

@@ -131,6 +131,7 @@ class ClipJob:
         """The latents of a clip, (1, 2F, C, H, W)."""
         request, pipe = self._request, self._model.pipe
         self._report(Phase(job=self._task.job, phase="running"))
+        self._report(Step(job=self._task.job, clip=index, step=0))
         with self._stopwatch.phase("encoding_text"):
             words = self._model.execution.encode(
                 [request.prompt],

@@ -91,7 +91,7 @@ def test_several_clips_are_those_of_their_seeds_made_alone(generator, tiny, tmp_
     phases = [report.phase for report in reports if isinstance(report, Phase)]
     assert phases == ["loading", *["running", "decoding", "encoding"] * 2]
     assert [(report.clip, report.step) for report in reports if isinstance(report, Step)] == [
-        (clip, step) for clip in (1, 2) for step in (1, 2, 3)
+        (clip, step) for clip in (1, 2) for step in (0, 1, 2, 3)
     ]
 
 
