@@ -64,7 +64,11 @@ def tests(session: nox.Session) -> None:
     """Run every test: the server's and the add-on's core, then the add-on inside real Blender."""
     server, blender = server_python(session), blender_python(session)
     here = {"TRANSPIXAR_SERVER_PYTHON": server, "HF_HUB_OFFLINE": "1"}
-    session.run(server, "-m", "pytest", "tests", "--ignore=tests/blender", *session.posargs, external=True, env=here)
+    # A file at a time on each core; torch would otherwise take all cores in every one of them.
+    parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
+    alone = here | {"OMP_NUM_THREADS": "1"}
+    outside = ["tests", "--ignore=tests/blender", *parallel, *session.posargs]
+    session.run(server, "-m", "pytest", *outside, external=True, env=alone)
     session.run(blender, "-m", "pytest", "tests/blender", *session.posargs, external=True, env=here)
 
 
