@@ -22,6 +22,9 @@ def check_source(sent: VideoRequestInput, model: ModelDescription, uploads: Uplo
     if sent.first_frame is not None and sent.footage is not None:
         message = "A clip begins with a first frame or is made from footage; give only one of the two."
         raise RequestError("invalid_field", message, "footage")
+    if sent.loop and (sent.first_frame is not None or sent.footage is not None):
+        message = "A clip that loops has no first frame of its own; leave out loop, or the first frame or footage."
+        raise RequestError("invalid_field", message, "loop")
     if sent.first_frame is not None:
         _require_task("image", "first_frame", "cannot begin with a given image", model)
         _upload(sent.first_frame, "first_frame", "image", uploads)

@@ -12,6 +12,7 @@ from server.jobs.request import VideoRequest
 from server.jobs.states import ENDED_STATES, WORKING_STATES, IllegalTransition, JobState, check_transition
 
 MAX_ATTEMPTS = 2
+_MOVES_OF_THEIR_OWN = frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED})
 
 
 class JobError(BaseModel):
@@ -131,9 +132,16 @@ class Job(BaseModel):
         return self._changed(queue_position=position)
 
     def moved_to(self, state: JobState) -> Job:
-        """The job in a new state. Raises IllegalTransition for a move that the state machine does not have."""
+        """The job in a new state, one of the worker's phases, cancelled or interrupted.
+
+        Raises IllegalTransition for a move that the state machine does not have, and for those that take more than a
+        state: `succeeded`, `failed` and `requeued`.
+        """
+        if self.finished or state in _MOVES_OF_THEIR_OWN:
+            raise IllegalTransition(f"a job that is {self.state}, attempt {self.attempt}, cannot just become {state}")
         check_transition(self.state, state)
-        return self._changed(state=state, queue_position=None, download=None)
+        eta = self.eta_seconds if state in WORKING_STATES else None
+        return self._changed(state=state, queue_position=None, download=None, eta_seconds=eta)
 
     def downloading(self, download: Download) -> Job:
         """The loading job with more of its model on disk. Raises IllegalTransition in another state."""
@@ -182,7 +190,7 @@ class Job(BaseModel):
     def failed(self, error: JobError) -> Job:
         """The job with the reason of its failure. Raises IllegalTransition when it had already ended."""
         check_transition(self.state, JobState.FAILED)
-        return self._changed(state=JobState.FAILED, queue_position=None, eta_seconds=None, error=error)
+        return self._changed(state=JobState.FAILED, queue_position=None, download=None, eta_seconds=None, error=error)
 
     def without_files(self, kept: tuple[Clip, ...], error: JobError) -> Job:
         """The finished job, of whose clips only `kept` are still on disk. One that had succeeded has failed then."""

@@ -61,6 +61,7 @@ class VideoRequest(BaseModel):
     footage: UploadId | None = None
     # JSON has no tuples, which strict types would ask for.
     style_loras: tuple[StyleLora, ...] = Field(default=(), strict=False)
+    loop: bool = False
 
     def of_clip(self, index: int) -> VideoRequest:
         """The request that makes clip `index` (from 1) alone."""
@@ -92,3 +93,4 @@ class VideoRequestInput(BaseModel):
     first_frame: UploadId | None = None
     footage: UploadId | None = None
     style_loras: tuple[StyleLora, ...] | None = Field(default=None, strict=False)
+    loop: bool | None = None

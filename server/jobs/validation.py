@@ -55,6 +55,7 @@ def complete_request(
         memory_plan=AUTO_PLAN if sent.memory_plan is None else sent.memory_plan,
         first_frame=sent.first_frame,
         footage=sent.footage,
+        loop=bool(sent.loop),
         style_loras=sent.style_loras or (),
     )
     check_request(request, model.limits)

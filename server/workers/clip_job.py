@@ -23,6 +23,7 @@ from server.media.straight import straight_frames
 from server.transpixar import RGBA_ADAPTER
 from server.transpixar.cancellation import check_stop
 from server.transpixar.flops import LatentSize, transformer_flops, vae_decode_flops
+from server.transpixar.looping import decode_loop
 from server.transpixar.memory import ClipSize
 from server.transpixar.placement import is_out_of_memory
 from server.transpixar.planner import PlannedRun, Planner
@@ -162,6 +163,7 @@ class ClipJob:
                 num_inference_steps=request.steps,
                 guidance_scale=request.guidance,
                 cfg_schedule=request.cfg_schedule,
+                loop=request.loop,
                 # Drawn on the CPU, so that a seed gives the same noise on every device.
                 generator=torch.Generator("cpu").manual_seed(seed),
                 output_type="latent",
@@ -171,9 +173,12 @@ class ClipJob:
 
     def _decode(self, latents: torch.Tensor, given: dict[str, Frames]) -> Frames:
         """The frames (F, H, W, 4) of latents (1, 2F, C, H, W), float32 in 0..1; given footage keeps its own colour."""
-        footage = given.get("rgb_video")
+        footage, pipe = given.get("rgb_video"), self._model.pipe
         with self._model.execution.decoding():
-            frames: Frames = self._model.pipe.decode_frames(latents, alpha_only=footage is not None)[0]
+            if self._request.loop:
+                loop: Frames = decode_loop(pipe.decode_frames, latents, pipe.vae.config.temporal_compression_ratio)[0]
+                return loop
+            frames: Frames = pipe.decode_frames(latents, alpha_only=footage is not None)[0]
         return frames if footage is None else np.concatenate([footage, frames], axis=-1)
 
     def _write_preview(self) -> None:

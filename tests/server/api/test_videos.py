@@ -82,6 +82,7 @@ def test_create_answers_with_the_queued_job_and_its_complete_request(server: Ser
         "first_frame": None,
         "footage": None,
         "style_loras": [],
+        "loop": False,
     }
 
 

@@ -42,7 +42,7 @@ def test_a_follower_gets_the_present_state_and_all_that_follows() -> None:
 def test_one_who_comes_back_gets_exactly_what_was_missed() -> None:
     async def scene() -> None:
         feed, job = new_feed()
-        for state in (JobState.LOADING, JobState.RUNNING, JobState.FAILED):
+        for state in (JobState.LOADING, JobState.RUNNING, JobState.CANCELLED):
             job = feed.publish(job.moved_to(state))
         assert await sequences(feed, job.id, after=2) == [3, 4]
         assert await sequences(feed, job.id, after=4) == []
@@ -93,7 +93,7 @@ def test_a_reader_that_knows_more_than_the_store_starts_anew() -> None:
 def test_of_an_old_job_the_last_record_is_left() -> None:
     async def scene() -> None:
         feed, job = new_feed()
-        for state in (JobState.LOADING, JobState.RUNNING, JobState.FAILED):
+        for state in (JobState.LOADING, JobState.RUNNING, JobState.CANCELLED):
             job = feed.publish(job.moved_to(state))
         assert feed.store.prune_records(job.updated_at) == 0
         assert feed.store.prune_records(job.updated_at + timedelta(seconds=1)) == 3

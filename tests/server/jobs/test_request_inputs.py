@@ -69,6 +69,12 @@ def test_plans_and_style_loras_that_there_are(models: ModelRegistry) -> None:
             "A clip begins with a first frame or is made from footage; give only one of the two.",
         ),
         (
+            {"footage": VIDEO.id, "loop": True},
+            "invalid_field",
+            "loop",
+            "A clip that loops has no first frame of its own; leave out loop, or the first frame or footage.",
+        ),
+        (
             {"first_frame": IMAGE.id, "model": "text-only"},
             "task_not_supported",
             "first_frame",

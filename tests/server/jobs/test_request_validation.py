@@ -41,6 +41,7 @@ def test_a_prompt_alone_becomes_a_complete_request(models: ModelRegistry) -> Non
         "first_frame": None,
         "footage": None,
         "style_loras": (),
+        "loop": False,
     }
 
 

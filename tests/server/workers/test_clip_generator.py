@@ -178,6 +178,12 @@ def test_style_loras_come_and_go_with_their_jobs(generator, tiny, tmp_path):
     assert np.array_equal(plain, again)
 
 
+def test_a_loop_has_the_frames_that_lead_back_to_its_beginning(generator, tiny, tmp_path):
+    (clip,) = clips_of(run(generator, make_task(tmp_path, tiny, loop=True)))
+
+    assert clip.shape == (6, 32, 32, 4)  # 5 frames, and one more for the autoencoder's compression of 2
+
+
 def test_a_prompt_that_is_too_long_for_the_model_is_told(generator, tiny, tmp_path):
     reports = run(generator, make_task(tmp_path, tiny, prompt="orange smoke " * 10 + "burning sparks"))
 
