@@ -3,12 +3,14 @@
 import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 import requests.auth
 
 from .address import is_loopback
+from .content import Content
 from .errors import (
     DownloadError,
     InvalidRequestError,
@@ -19,6 +21,7 @@ from .errors import (
     ServerVersionError,
     TransPixarError,
 )
+from .interruptible import InterruptibleAdapter
 from .job import Job
 from .request import ClipRequest
 from .sse import EventParser
@@ -28,6 +31,9 @@ CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 20.0
 # The server sends a ping while nothing happens; a stream silent for this long is dead.
 EVENTS_TIMEOUT_S = 45.0
+# The server answers when the whole clip is finished, which may take minutes for a long one.
+CONTENT_TIMEOUT_S = 3600.0
+_PIECE_SIZE = 1 << 18
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -52,12 +58,19 @@ class ServerClient:
         self._session = requests.Session()
         # A proxy of the environment must not see, and could not reach, this computer's own ports.
         self._session.trust_env = not is_loopback(url)
+        self._adapter = InterruptibleAdapter()
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
         if token is not None:
             self._session.auth = _Bearer(token)
 
     def close(self) -> None:
         """Close the kept-alive connections."""
         self._session.close()
+
+    def hang_up(self) -> None:
+        """Break off whatever another thread waits for, for good; its call raises. The server notices."""
+        self._adapter.interrupt()
 
     def check(self) -> None:
         """Make sure that a TransPixar server of this API version answers."""
@@ -116,6 +129,24 @@ class ServerClient:
         """The PNG of frame `number`, counted from 1."""
         return self._send("GET", f"/v1/videos/{job_id}/frames/{number}").content
 
+    def clip_number(self, job_id: str, seed: int | None) -> int:
+        """The number of the job's clip that was made with this seed, counted from 1; 1 when none was."""
+        clips = self._json(self._send("GET", f"/v1/videos/{job_id}")).get("clips")
+        for clip in clips if isinstance(clips, list) else []:
+            if isinstance(clip, dict) and clip.get("seed") == seed and isinstance(clip.get("index"), int):
+                return int(clip["index"])
+        return 1
+
+    @contextmanager
+    def content(
+        self, job_id: str, clip: int, format_name: str, finishing: Mapping[str, Any] | None
+    ) -> Iterator[Content]:
+        """A clip in a hand-off format, after a recipe or raw; waits until the server has made it."""
+        body = {"clip": clip, "format": format_name, "finishing": finishing}
+        response = self._send("POST", f"/v1/videos/{job_id}/content", json=body, stream=True, timeout=CONTENT_TIMEOUT_S)
+        with response:
+            yield Content.of(response.headers, self._pieces(response, _PIECE_SIZE))
+
     def _send(self, method: str, path: str, *, timeout: float = ANSWER_TIMEOUT_S, **options: Any) -> requests.Response:
         if not path.startswith("/"):
             raise DownloadError("The server named an address outside of itself. Update the server.")
@@ -129,10 +160,10 @@ class ServerClient:
             raise self._refusal(response)
         return response
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+    def _pieces(self, response: requests.Response, size: int | None = None) -> Iterator[bytes]:
         try:
-            # chunk_size=None hands over each chunk as it arrives instead of filling a buffer first.
-            yield from response.iter_content(chunk_size=None)
+            # None hands over each chunk as it arrives instead of filling a buffer first.
+            yield from response.iter_content(size)
         except requests.RequestException as error:
             raise self._unreachable(error) from error
 

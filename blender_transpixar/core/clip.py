@@ -21,8 +21,20 @@ _SAFE_PATTERN = re.compile(r"[A-Za-z0-9_-]*%0[1-9]d\.png")
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The clip a finished one was made from: its folder's name, its sidecar's name and that file's SHA-256."""
+
+    name: str
+    sidecar: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What a sidecar says: sizes in pixels, `fps` in frames per second, `first_frame` the number of the first file."""
+    """What a sidecar says: sizes in pixels, `fps` in frames per second, `first_frame` the number of the first file.
+
+    A finished clip has the recipe that finished it as `finishing`, and its `source`.
+    """
 
     job: str
     request: Mapping[str, Any]
@@ -36,6 +48,14 @@ class Sidecar:
     colour_space: str
     bit_depth: int
     sha256: Mapping[str, str]
+    finishing: Mapping[str, Any] | None = None
+    source: Origin | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that made the clip, which tells it from the others of its job."""
+        seed = self.request.get("seed")
+        return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
 
     @classmethod
     def from_json(cls, data: Any) -> "Sidecar":
@@ -60,6 +80,8 @@ class Sidecar:
             colour_space=str(_of_type(data, "colour_space", str)),
             bit_depth=int(_positive(data, "bit_depth", int)),
             sha256=dict(_of_type(data, "sha256", dict)),
+            finishing=None if data.get("finishing") is None else dict(_of_type(data, "finishing", dict)),
+            source=None if data.get("source") is None else _origin(_of_type(data, "source", dict)),
         )
         if not _SAFE_PATTERN.fullmatch(sidecar.pattern) or sidecar.first_frame < 0:
             raise _damaged("pattern")
@@ -107,9 +129,14 @@ class Clip:
         return clip
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether this is one plain file name, the same on every file system."""
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
 def safe_name(name: str) -> str:
     """The name itself when it is one plain file name. Raises InvalidClipError."""
-    if not _SAFE_NAME.fullmatch(name):
+    if not is_safe_name(name):
         raise InvalidClipError(f"The server named a clip {name!r}, which cannot be a file name. Update the server.")
     return name
 
@@ -126,6 +153,13 @@ def _find_sidecar(path: Path) -> Path:
     if sidecars:
         raise InvalidClipError(f"{folder} holds several clips. Choose one of its {SIDECAR_SUFFIX} files.")
     raise InvalidClipError(f"{folder} holds no {SIDECAR_SUFFIX} file. Choose the folder of a clip.")
+
+
+def _origin(data: Mapping[str, Any]) -> Origin:
+    name, sidecar, sha256 = (str(_of_type(data, key, str)) for key in ("name", "sidecar", "sha256"))
+    if not is_safe_name(name) or not is_safe_name(sidecar):
+        raise _damaged("source")
+    return Origin(name, sidecar, sha256)
 
 
 def _of_type(data: Mapping[str, Any], key: str, kinds: type | tuple[type, ...]) -> Any:

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from .client import ServerClient
 from .errand import Errand
-from .protocol import Cancel, Generate, Message, decode, encode
+from .fetch import FetchErrand
+from .protocol import Cancel, Fetch, Generate, Message, decode, encode
 
 # How long errands may take to remove their temporary folders when Blender ends.
 _FAREWELL_S = 2.0
@@ -25,7 +26,7 @@ class Courier:
         self._events = events
         self._writing = threading.Lock()
         self._clients: dict[str, ServerClient] = {}
-        self._errands: dict[int, tuple[Errand, threading.Thread]] = {}
+        self._errands: dict[int, tuple[Errand | FetchErrand, threading.Thread]] = {}
 
     def run(self) -> None:
         """Serve until standard input ends."""
@@ -46,14 +47,18 @@ class Courier:
 
     def _obey(self, message: Message) -> None:
         if isinstance(message, Generate):
-            errand = Errand(message, self._client(message.server), self.emit)
-            thread = threading.Thread(target=errand.run, daemon=True)
-            self._errands[message.tag] = errand, thread
-            thread.start()
+            self._begin(message.tag, Errand(message, self._client(message.server), self.emit))
+        elif isinstance(message, Fetch):
+            self._begin(message.tag, FetchErrand(message, ServerClient(message.server), self.emit))
         elif isinstance(message, Cancel) and message.tag in self._errands:
             errand, _ = self._errands[message.tag]
             # In a thread of its own, because telling the server may wait while more commands arrive.
             threading.Thread(target=errand.cancel, daemon=True).start()
+
+    def _begin(self, tag: int, errand: Errand | FetchErrand) -> None:
+        thread = threading.Thread(target=errand.run, daemon=True)
+        self._errands[tag] = errand, thread
+        thread.start()
 
     def _client(self, server: str) -> ServerClient:
         if server not in self._clients:

@@ -1,16 +1,21 @@
-"""Generations and the courier that carries them, with two drivers: `pump` for a timer, `wait` for a script."""
+"""Tasks and the courier that carries them out, with two drivers: `pump` for a timer, `wait` for a script."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+from .clip import Sidecar
 from .courier_process import CourierProcess
+from .delivery import Delivery
 from .errors import CourierStoppedError
 from .generation import Generation
-from .protocol import Cancel, Generate
+from .protocol import Cancel, Fetch, Generate, Message
 from .request import ClipRequest
+from .task import Task
 
 POLL_INTERVAL_S = 0.02
+_Task = TypeVar("_Task", bound=Task)
 
 
 class Dispatcher:
@@ -19,12 +24,12 @@ class Dispatcher:
     def __init__(self, python_args: Sequence[str] = ()) -> None:
         self._python_args = tuple(python_args)
         self._courier: CourierProcess | None = None
-        self._running: dict[int, Generation] = {}
+        self._running: dict[int, Task] = {}
         self._next_tag = 1
 
     @property
     def busy(self) -> bool:
-        """Whether a clip is being made."""
+        """Whether anything is being done."""
         return bool(self._running)
 
     @property
@@ -34,46 +39,55 @@ class Dispatcher:
 
     def start(self, request: ClipRequest, server: str, destination: Path, preview_folder: Path) -> Generation:
         """Send a request on its way; `server` is a normalised address. Raises CourierStoppedError."""
-        generation = Generation(self._next_tag, request)
-        self._next_tag += 1
-        self._send_starting(Generate(generation.tag, server, request.to_json(), str(destination), str(preview_folder)))
-        self._running[generation.tag] = generation
-        return generation
+        generation = Generation(self._new_tag(), request)
+        command = Generate(generation.tag, server, request.to_json(), str(destination), str(preview_folder))
+        return self._begin(generation, command)
 
-    def cancel(self, generation: Generation) -> None:
-        """Stop a generation; it ends with an outcome like every other."""
-        if self._courier is None or generation.tag not in self._running:
+    def fetch(
+        self, sidecar: Sidecar, server: str, format_name: str, finishing: Mapping[str, Any] | None, target: Path
+    ) -> Delivery:
+        """Have the clip of a sidecar, raw or finished, brought in a format. Raises CourierStoppedError.
+
+        `finishing` is the recipe to begin with the raw clip, or None; see `protocol.Fetch` for `target`.
+        """
+        delivery = Delivery(self._new_tag(), format_name)
+        command = Fetch(delivery.tag, server, sidecar.job, sidecar.seed, format_name, finishing, str(target))
+        return self._begin(delivery, command)
+
+    def cancel(self, task: Task) -> None:
+        """Stop a task; it ends like every other."""
+        if self._courier is None or task.tag not in self._running:
             return
-        generation.cancelling = True
+        task.cancelling = True
         try:
-            self._courier.send(Cancel(generation.tag))
+            self._courier.send(Cancel(task.tag))
         except CourierStoppedError as error:
             self._fail_all(error)
 
-    def pump(self) -> list[Generation]:
-        """Take in what has arrived and return the generations it changed. Never waits."""
+    def pump(self) -> list[Task]:
+        """Take in what has arrived and return the tasks it changed. Never waits."""
         if self._courier is None:
             return []
-        changed: dict[int, Generation] = {}
+        changed: dict[int, Task] = {}
         try:
             for message in self._courier.receive():
-                generation = self._running.get(message.tag)
-                if generation is None:
+                task = self._running.get(message.tag)
+                if task is None:
                     continue
-                generation.apply(message)
-                changed[message.tag] = generation
-                if generation.finished:
+                task.apply(message)
+                changed[message.tag] = task
+                if task.finished:
                     del self._running[message.tag]
         except CourierStoppedError as error:
             return [*changed.values(), *self._fail_all(error)]
         return list(changed.values())
 
-    def wait(self, generation: Generation, on_change: Callable[[Generation], None] = lambda generation: None) -> None:
-        """Pump until a generation is finished; `on_change` is called with it after every change."""
-        while not generation.finished:
-            if generation in self.pump():
-                on_change(generation)
-            elif not generation.finished:
+    def wait(self, task: _Task, on_change: Callable[[_Task], None] = lambda task: None) -> None:
+        """Pump until a task is finished; `on_change` is called with it after every change."""
+        while not task.finished:
+            if task in self.pump():
+                on_change(task)
+            elif not task.finished:
                 time.sleep(POLL_INTERVAL_S)
 
     def close(self) -> None:
@@ -83,7 +97,16 @@ class Dispatcher:
             self._courier = None
         self._running.clear()
 
-    def _send_starting(self, command: Generate) -> None:
+    def _new_tag(self) -> int:
+        tag, self._next_tag = self._next_tag, self._next_tag + 1
+        return tag
+
+    def _begin(self, task: _Task, command: Message) -> _Task:
+        self._send_starting(command)
+        self._running[task.tag] = task
+        return task
+
+    def _send_starting(self, command: Message) -> None:
         if self._courier is not None:
             try:
                 self._courier.send(command)
@@ -94,9 +117,9 @@ class Dispatcher:
         self._courier = CourierProcess(self._python_args)
         self._courier.send(command)
 
-    def _fail_all(self, error: CourierStoppedError) -> list[Generation]:
+    def _fail_all(self, error: CourierStoppedError) -> list[Task]:
         failed = list(self._running.values())
-        for generation in failed:
-            generation.fail(error)
+        for task in failed:
+            task.fail(error)
         self.close()
         return failed

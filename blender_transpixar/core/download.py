@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from .clip import SIDECAR_SUFFIX, Clip, Sidecar, safe_name
-from .errors import DownloadError, InvalidClipError, TransPixarError, from_os_error
+from .errors import CLIP_FOLDER, DownloadError, InvalidClipError, from_os_error
 from .job import Job
+from .saving import make_temporary_folder, move_into_place, os_errors_as_sentences, write_synced
 
 
 class ClipSource(Protocol):
@@ -42,27 +41,30 @@ def download_clip(
     sidecar_name = safe_name(job.sidecar_name)
     if _is_complete(folder, job):
         return folder
-    with _os_errors_as_sentences(destination):
+    with os_errors_as_sentences(destination):
         sidecar_bytes = source.sidecar(job.id)
         sidecar = _parse(sidecar_bytes)
-        temporary = _make_temporary(destination, folder.name)
+        temporary = make_temporary_folder(folder)
         try:
             for number, name in enumerate(sidecar.frame_names(), start=1):
-                _write_synced(temporary / name, _checked_frame(source, job.id, number, sidecar.sha256.get(name)))
+                write_synced(temporary / name, _checked_frame(source, job.id, number, sidecar.sha256.get(name)))
                 on_frame(number, sidecar.frame_count)
-            _write_synced(temporary / sidecar_name, sidecar_bytes)
-            return _move_into_place(temporary, folder)
+            write_synced(temporary / sidecar_name, sidecar_bytes)
+            return move_into_place(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_destination(destination: Path) -> None:
-    """Find out before a clip is made whether it could be kept; creates nothing. Raises FolderNotWritableError."""
+def check_destination(destination: Path, elsewhere: str = CLIP_FOLDER) -> None:
+    """Find out before a clip is made whether it could be kept; creates nothing. Raises FolderNotWritableError.
+
+    `elsewhere` says what to choose instead.
+    """
     existing = next(path for path in (destination, *destination.parents) if path.exists())
     if not existing.is_dir():
-        raise from_os_error(NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder"), destination)
+        raise from_os_error(NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder"), destination, elsewhere)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise from_os_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), destination)
+        raise from_os_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), destination, elsewhere)
 
 
 def _is_complete(folder: Path, job: Job) -> bool:
@@ -89,50 +91,3 @@ def _checked_frame(source: ClipSource, job_id: str, number: int, sha256: str | N
         f"Frame {number} of the clip does not match its checksum, so nothing was saved. "
         "Check the server's disk, then generate the clip again."
     )
-
-
-def _make_temporary(destination: Path, name: str) -> Path:
-    """A hidden folder beside the final one, on the same file system, so that the rename is atomic."""
-    # Not tempfile.mkdtemp: its folders are closed to everybody else, and a clip may be shared.
-    temporary = destination / f".{name}.{uuid.uuid4().hex[:8]}.part"
-    temporary.mkdir(parents=True)
-    return temporary
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _move_into_place(temporary: Path, folder: Path) -> Path:
-    """Rename to `folder`, or to `folder-2` and so on where something else stands: nothing is ever overwritten."""
-    for attempt in range(1, 100):
-        target = folder if attempt == 1 else folder.with_name(f"{folder.name}-{attempt}")
-        if not target.exists():
-            temporary.rename(target)
-            _sync_folder(target.parent)
-            return target
-    raise DownloadError(f"{folder} and its numbered neighbours exist already. Choose another clip folder.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where folders can be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _os_errors_as_sentences(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except TransPixarError:
-        raise
-    except OSError as error:
-        raise from_os_error(error, folder) from error

@@ -17,6 +17,7 @@ from .errors import (
     ServerRefusedError,
     TransPixarError,
     from_os_error,
+    unexpected,
 )
 from .job import Job, JobState
 from .png import decode_rgba, premultiplied_bottom_up
@@ -172,8 +173,4 @@ class Errand:
 
 
 def _unexpected(error: Exception) -> TransPixarError:
-    if isinstance(error, OSError):
-        return from_os_error(error, Path())
-    return TransPixarError(
-        f"Something went wrong that should not ({type(error).__name__}: {error}). Try again; if it stays, report it."
-    )
+    return from_os_error(error, Path()) if isinstance(error, OSError) else unexpected(error)

@@ -94,6 +94,12 @@ class JobInterruptedError(TransPixarError):
     code = "job_interrupted"
 
 
+class ClipGoneError(TransPixarError):
+    """The server does not have the clip that is to be finished or exported."""
+
+    code = "clip_gone"
+
+
 class DownloadError(TransPixarError):
     """A finished clip could not be fetched intact."""
 
@@ -127,15 +133,22 @@ class CourierStoppedError(TransPixarError):
 _CLASSES: dict[str, type[TransPixarError]] = {cls.code: cls for cls in TransPixarError.__subclasses__()}
 
 
-def from_os_error(error: OSError, folder: Path) -> TransPixarError:
-    """The sentence for a failed write under `folder`."""
+# What `from_os_error` says to choose.
+CLIP_FOLDER = "a clip folder you can write to in the add-on's preferences"
+
+
+def unexpected(error: Exception) -> TransPixarError:
+    """The sentence for what should not happen."""
+    return TransPixarError(
+        f"Something went wrong that should not ({type(error).__name__}: {error}). Try again; if it stays, report it."
+    )
+
+
+def from_os_error(error: OSError, folder: Path, elsewhere: str = CLIP_FOLDER) -> TransPixarError:
+    """The sentence for a failed write under `folder`; `elsewhere` completes "Choose ..."."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(
-            f"The disk is full, so the clip could not be saved in {folder}. "
-            "Free some space or choose another clip folder in the add-on's preferences."
+            f"The disk is full, so the clip could not be saved in {folder}. Free some space, or choose {elsewhere}."
         )
     reason = error.strerror or str(error)
-    return FolderNotWritableError(
-        f"The clip could not be saved in {folder} ({reason}). "
-        "Choose a clip folder you can write to in the add-on's preferences."
-    )
+    return FolderNotWritableError(f"The clip could not be saved in {folder} ({reason}). Choose {elsewhere}.")

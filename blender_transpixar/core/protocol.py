@@ -29,6 +29,23 @@ class Generate(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch(Message):
+    """Have the server finish or convert a clip of the job `job`, the one of this `seed`, and bring the result.
+
+    `finishing` is a recipe or None for the raw clip. `target` is a file, which is replaced; for formats of several
+    files a new folder; for the format "clip" the folder in which the finished clip's own folder is laid.
+    """
+
+    type: ClassVar[str] = "fetch"
+    server: str
+    job: str
+    seed: int | None
+    format: str
+    finishing: Mapping[str, Any] | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel(Message):
     """Stop the errand `tag`; answered by Cancelled, or by its regular end when it was faster."""
 
@@ -83,8 +100,33 @@ class ClipReady(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting(Message):
+    """The server has other exports at work; the courier asks again after `delay` seconds."""
+
+    type: ClassVar[str] = "waiting"
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving(Message):
+    """`done` bytes of `of` (None: unknown) have arrived."""
+
+    type: ClassVar[str] = "receiving"
+    done: int
+    of: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentReady(Message):
+    """What was fetched stands complete at `path`, a file or a folder."""
+
+    type: ClassVar[str] = "content"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled(Message):
-    """The errand ended without a clip because it was cancelled."""
+    """The errand ended without a result because it was cancelled."""
 
     type: ClassVar[str] = "cancelled"
 

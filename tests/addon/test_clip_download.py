@@ -78,7 +78,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(DiskFullError, match="Free some space or choose another clip folder"):
+    with pytest.raises(DiskFullError, match="Free some space, or choose a clip folder"):
         download_clip(Source(), DONE, tmp_path)
     assert left_behind(tmp_path) == []
 
