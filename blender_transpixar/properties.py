@@ -6,6 +6,7 @@ import bpy
 from bpy.props import IntProperty, PointerProperty, StringProperty
 
 from .core.request import ClipRequest
+from .finishing_properties import TransPixarFinishing
 
 RANDOM_SEED = -1
 _LARGEST_SEED = 2**31 - 1
@@ -83,8 +84,16 @@ class RequestProperties:
 REQUEST_PROPERTY_NAMES = ("prompt", "negative_prompt", "seed", "width", "height", "num_frames", "model")
 
 
+_FINISHING = PointerProperty(type=TransPixarFinishing)
+
+
 class TransPixarSettings(RequestProperties, bpy.types.PropertyGroup):
     """The panel's values: `scene.transpixar`."""
+
+    if TYPE_CHECKING:
+        finishing: TransPixarFinishing
+    else:
+        finishing: _FINISHING
 
 
 def request_from(values: Any) -> ClipRequest:

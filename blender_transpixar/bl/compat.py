@@ -14,6 +14,21 @@ def enable_nodes(material: bpy.types.Material) -> None:
         material.use_nodes = True
 
 
+def find_fcurve(animated: Any, path: str) -> Any:
+    """The F-curve of a property of an animated datablock; None when it is not animated, or not any more."""
+    data = animated.animation_data
+    if data is None or data.action is None:
+        return None
+    if bpy.app.version < (5, 0, 0):
+        return data.action.fcurves.find(path)
+    for layer in data.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(data.action_slot) if data.action_slot is not None else None
+            if bag is not None:
+                return bag.fcurves.find(path)
+    return None
+
+
 def fcurves(animated: Any) -> Any:
     """The F-curves of an animated datablock: on its action before 5.0, in the action's channel bag since."""
     data = animated.animation_data

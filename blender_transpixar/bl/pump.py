@@ -1,21 +1,27 @@
 """The one dispatcher of this Blender, and the one timer that keeps asking it for news.
 
-Timers never fire in background mode; scripts wait with `dispatcher().wait(...)` instead.
+Timers never fire in background mode; scripts wait with `wait` instead.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import bpy
 
+from ..core.delivery import Delivery
 from ..core.dispatcher import Dispatcher
 from ..core.generation import Generation
+from ..core.task import Task
 
 TICK_S = 0.1
 
+_Task = TypeVar("_Task", bound=Task)
 _dispatcher: Dispatcher | None = None
-_current: Generation | None = None
-_on_finished: Callable[[Generation], bool] | None = None
+_generation: Generation | None = None
+_delivery: Delivery | None = None
+# What is followed by the timer, by tag, with what to do at its end.
+_followed: dict[int, tuple[Task, Callable[[Any], bool]]] = {}
 
 
 def dispatcher() -> Dispatcher:
@@ -33,30 +39,56 @@ def preview_folder() -> Path:
 
 def current() -> Generation | None:
     """The generation the panel shows: the one being made, or the last one."""
-    return _current
+    return _generation
+
+
+def delivery() -> Delivery | None:
+    """The finishing or export the panel shows: the one at work, or the last one."""
+    return _delivery
 
 
 def is_busy() -> bool:
     """Whether a clip is being made or waits for its plane."""
-    return _on_finished is not None or (_dispatcher is not None and _dispatcher.busy)
+    return _is_at_work(_generation)
 
 
-def show(generation: Generation) -> None:
-    """Let the panel show a generation."""
-    global _current
-    _current = generation
+def is_delivering() -> bool:
+    """Whether a clip is being finished or exported, or waits for its plane."""
+    return _is_at_work(_delivery)
 
 
-def follow(generation: Generation, on_finished: Callable[[Generation], bool]) -> None:
-    """Pump by the timer until the generation is finished, then call `on_finished`.
+def show(task: Task) -> None:
+    """Let the panel show a task."""
+    global _generation, _delivery
+    if isinstance(task, Generation):
+        _generation = task
+    elif isinstance(task, Delivery):
+        _delivery = task
+
+
+def follow(task: _Task, on_finished: Callable[[_Task], bool]) -> None:
+    """Pump by the timer until the task is finished, then call `on_finished`.
 
     `on_finished` returns False when it cannot act just now; it is called again at the next tick.
     """
-    global _on_finished
-    show(generation)
-    _on_finished = on_finished
+    show(task)
+    _followed[task.tag] = task, on_finished
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
+
+
+def wait(context: bpy.types.Context, task: Task) -> None:
+    """Wait for a task, with Blender's progress cursor; Ctrl-C in a terminal cancels it."""
+    show(task)
+    manager = context.window_manager
+    manager.progress_begin(0.0, 1.0)
+    try:
+        dispatcher().wait(task, lambda changed: manager.progress_update(changed.fraction))
+    except KeyboardInterrupt:
+        dispatcher().cancel(task)
+        dispatcher().wait(task)
+    finally:
+        manager.progress_end()
 
 
 def tick() -> float | None:
@@ -64,13 +96,13 @@ def tick() -> float | None:
 
     Reading a few lines from a pipe takes well under a millisecond, and whatever comes later waits for the next round.
     """
-    global _on_finished
     if _dispatcher is not None and _dispatcher.pump():
         redraw()
-    if _on_finished is not None and _current is not None and _current.finished and _on_finished(_current):
-        _on_finished = None
-        redraw()
-    return TICK_S if is_busy() else None
+    for tag, (task, on_finished) in list(_followed.items()):
+        if task.finished and on_finished(task):
+            del _followed[tag]
+            redraw()
+    return TICK_S if _followed or (_dispatcher is not None and _dispatcher.busy) else None
 
 
 def redraw() -> None:
@@ -83,9 +115,14 @@ def redraw() -> None:
 
 def stop() -> None:
     """Remove the timer and end the courier."""
-    global _dispatcher, _current, _on_finished
+    global _dispatcher, _generation, _delivery
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     if _dispatcher is not None:
         _dispatcher.close()
-    _dispatcher = _current = _on_finished = None
+    _dispatcher = _generation = _delivery = None
+    _followed.clear()
+
+
+def _is_at_work(task: Task | None) -> bool:
+    return task is not None and (not task.finished or task.tag in _followed)

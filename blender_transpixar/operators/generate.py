@@ -1,18 +1,14 @@
 """From a prompt to a clip that stands in the scene."""
 
-from typing import Any
-
 import bpy
 
 from .. import preferences
 from ..bl import pump
-from ..bl.plane import Placement, place_plane
-from ..core.clip import Clip
+from ..bl.occupied import is_blender_occupied
+from ..bl.target import Target
 from ..core.errors import TransPixarError
 from ..core.generation import Generation, Outcome
 from ..properties import REQUEST_PROPERTY_NAMES, RequestProperties, request_from
-
-PLANE_HEIGHT_M = 1.0
 
 
 class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
@@ -44,11 +40,10 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         target = _Target(context)
         try:
             generation = self._start(context)
-            pump.show(generation)
-            _wait(context, generation)
-            if generation.outcome is not Outcome.CLIP:
+            pump.wait(context, generation)
+            if generation.outcome is not Outcome.CLIP or generation.folder is None:
                 raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
-            target.place(generation)
+            target.place(generation.folder)
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
@@ -79,68 +74,19 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         )
 
 
-class _Target:
-    """Where the plane will stand: decided when Generate is pressed, whatever the artist does until then."""
-
-    def __init__(self, context: bpy.types.Context) -> None:
-        x, y, z = context.scene.cursor.location
-        self._scene_uid = context.scene.session_uid
-        self._placement = Placement(
-            location=(x, y, z),
-            height=PLANE_HEIGHT_M,
-            frame_start=context.scene.frame_current,
-        )
-
-    def place(self, generation: Generation) -> Any:
-        """Place the finished clip. Raises TransPixarError; the clip on disk stays whatever happens."""
-        assert generation.folder is not None
-        # Names can change, pointers die with undo; the session uid is the same until another file is loaded.
-        scene = next((scene for scene in bpy.data.scenes if scene.session_uid == self._scene_uid), None)
-        if scene is None:
-            raise TransPixarError(
-                f"The scene the clip was made for is gone. The clip is kept in {generation.folder}: "
-                "use Place Clip to stand it up here.",
-                code="scene_gone",
-            )
-        collection = _collection_for(scene)
-        return place_plane(Clip.open(generation.folder), scene, collection, self._placement)
+class _Target(Target):
+    """Places what was generated."""
 
     def place_when_possible(self, generation: Generation) -> bool:
         """Place the clip unless Blender is in the middle of something; False asks to be called again."""
-        if generation.outcome is not Outcome.CLIP:
+        if generation.outcome is not Outcome.CLIP or generation.folder is None:
             return True
-        if _is_blender_occupied():
+        if is_blender_occupied():
             return False
         try:
-            self.place(generation)
+            self.place(generation.folder)
         except TransPixarError as error:
             generation.fail(error)
         else:
             bpy.ops.ed.undo_push(message="Generate Clip")
         return True
-
-
-def _collection_for(scene: bpy.types.Scene) -> bpy.types.Collection:
-    """The active collection when the scene is the one in front, otherwise the scene's own."""
-    context = bpy.context
-    return context.collection if context.scene == scene and context.collection else scene.collection
-
-
-def _is_blender_occupied() -> bool:
-    """Whether a render or a modal tool, such as moving an object, holds on to the scene."""
-    if bpy.app.is_job_running("RENDER"):
-        return True
-    return any(len(window.modal_operators) for window in bpy.context.window_manager.windows)
-
-
-def _wait(context: bpy.types.Context, generation: Generation) -> None:
-    """Wait for a generation, with Blender's progress cursor."""
-    manager = context.window_manager
-    manager.progress_begin(0.0, 1.0)
-    try:
-        pump.dispatcher().wait(generation, lambda changed: manager.progress_update(changed.fraction))
-    except KeyboardInterrupt:
-        pump.dispatcher().cancel(generation)
-        pump.dispatcher().wait(generation)
-    finally:
-        manager.progress_end()

@@ -1,6 +1,5 @@
 """The sidebar of the 3D viewport: TransPixar."""
 
-import textwrap
 from typing import Any
 
 import bpy
@@ -10,11 +9,9 @@ from ..core.generation import Generation, Outcome
 from ..operators.cancel import TRANSPIXAR_OT_cancel
 from ..operators.generate import TRANSPIXAR_OT_generate
 from ..operators.place_plane import TRANSPIXAR_OT_place_plane
+from .sentence import draw_sentence
 
 _PREVIEW_SCALE = 8.0
-# The average width of a letter in Blender's interface font, in pixels at a scale of 1.
-_LETTER_WIDTH_PX = 6.5
-_MARGIN_PX = 70
 
 
 class TRANSPIXAR_PT_generate(bpy.types.Panel):
@@ -38,7 +35,7 @@ class TRANSPIXAR_PT_generate(bpy.types.Panel):
             row.operator(TRANSPIXAR_OT_generate.bl_idname, icon="RENDER_ANIMATION")
         if generation is not None:
             _draw_preview(self.layout, generation)
-            _draw_outcome(self.layout, generation, _letters_in(context))
+            _draw_outcome(self.layout, context, generation)
         self.layout.operator(TRANSPIXAR_OT_place_plane.bl_idname, text="Place Clip...", icon="IMAGE_PLANE")
 
 
@@ -75,22 +72,10 @@ def _draw_preview(layout: Any, generation: Generation) -> None:
         layout.box().template_icon(icon_value=icon, scale=_PREVIEW_SCALE)
 
 
-def _draw_outcome(layout: Any, generation: Generation, letters: int) -> None:
+def _draw_outcome(layout: Any, context: bpy.types.Context, generation: Generation) -> None:
     if generation.error is not None:
-        _draw_sentence(layout.box(), generation.error.message, letters, icon="ERROR")
+        draw_sentence(layout.box(), context, generation.error.message, icon="ERROR")
     elif generation.outcome is Outcome.CLIP and generation.folder is not None:
         layout.label(text=f"Clip saved: {generation.folder.name}", icon="CHECKMARK")
     elif generation.outcome is Outcome.CANCELLED:
         layout.label(text="Cancelled", icon="INFO")
-
-
-def _draw_sentence(layout: Any, sentence: str, letters: int, icon: str) -> None:
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(sentence, letters)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
-
-
-def _letters_in(context: bpy.types.Context) -> int:
-    """How many letters fit in one line of the sidebar."""
-    scale = context.preferences.system.ui_scale
-    return max(16, int((context.region.width / scale - _MARGIN_PX) / _LETTER_WIDTH_PX))

@@ -1,0 +1,220 @@
+"""How clips are finished: in the panel (stored with the scene) and as arguments of the operator."""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty
+
+from .core.finishing import Finishing
+from .core.timing import scene_rate
+
+# SKIP_SAVE keeps operators from remembering the arguments of their last call.
+_OPTIONS = {"SKIP_SAVE"}
+_ALPHA_FROM = EnumProperty(
+    name="Alpha",
+    description="Where the clip's alpha comes from",
+    items=(
+        ("CLIP", "Clip", "The alpha that the model made"),
+        ("LUMA", "Luma Key", "Brightness over black becomes alpha, for fire, sparks and lightning"),
+    ),
+    options=_OPTIONS,
+)
+_BACKGROUND = EnumProperty(
+    name="Background",
+    description="Take the colour the effect was made on out of its half-transparent edges",
+    items=(
+        ("KEEP", "Keep", "Leave the colours of the edges as they are"),
+        ("AUTO", "Remove", "Find the background's colour in the edges, and take it out"),
+        ("COLOUR", "Remove Color", "Take this color out"),
+    ),
+    options=_OPTIONS,
+)
+_BACKGROUND_COLOUR = FloatVectorProperty(
+    name="Color",
+    description="The background's color to take out",
+    subtype="COLOR_GAMMA",
+    size=3,
+    min=0.0,
+    max=1.0,
+    default=(0.0, 0.0, 0.0),
+    options=_OPTIONS,
+)
+_BLACK = FloatProperty(
+    name="Black",
+    description="Alpha up to this becomes transparent; raise it to clear a haze around the effect",
+    subtype="FACTOR",
+    min=0.0,
+    max=0.99,
+    default=0.0,
+    options=_OPTIONS,
+)
+_WHITE = FloatProperty(
+    name="White",
+    description="Alpha from this on becomes opaque; lower it to close holes in the effect",
+    subtype="FACTOR",
+    min=0.01,
+    max=1.0,
+    default=1.0,
+    options=_OPTIONS,
+)
+_GAMMA = FloatProperty(
+    name="Gamma",
+    description="Above 1 half-transparent parts become more opaque, below 1 more transparent",
+    min=0.1,
+    max=10.0,
+    soft_max=3.0,
+    default=1.0,
+    options=_OPTIONS,
+)
+_SMOOTH = BoolProperty(
+    name="Reduce Flicker",
+    description="Even out alpha that changes to and fro between frames; movement stays sharp",
+    options=_OPTIONS,
+)
+_CHOKE = FloatProperty(
+    name="Choke",
+    description="Move the outline inwards by so many pixels, outwards when negative",
+    subtype="PIXEL",
+    min=-32.0,
+    max=32.0,
+    soft_min=-4.0,
+    soft_max=4.0,
+    step=25,
+    precision=2,
+    default=0.0,
+    options=_OPTIONS,
+)
+_RECENTRE = BoolProperty(
+    name="Center",
+    description="Move the effect to the middle of the frame",
+    options=_OPTIONS,
+)
+_FRAME_RATE = EnumProperty(
+    name="Frame Rate",
+    description="How many frames a second the finished clip has; its duration stays",
+    items=(
+        ("CLIP", "As It Is", "The clip's own frames; the plane holds each as long as it lasts"),
+        ("SCENE", "Match Scene", "As many as the scene, with new frames in between"),
+    ),
+    options=_OPTIONS,
+)
+_METHOD = EnumProperty(
+    name="Method",
+    description="How the frames in between are made",
+    items=(
+        ("REPEAT", "Repeat", "The nearest frame of the clip"),
+        ("BLEND", "Blend", "The frames before and after, mixed"),
+        ("MOTION", "Motion", "Parts of the picture move to where they are at that time; slower"),
+    ),
+    default="BLEND",
+    options=_OPTIONS,
+)
+_REVERSE = BoolProperty(name="Reverse", description="The last frame first", options=_OPTIONS)
+_REPEAT = EnumProperty(
+    name="Play",
+    description="Whether the clip is made to run on and on; its plane then repeats it",
+    items=(
+        ("ONCE", "Once", "From the first frame to the last"),
+        ("LOOP", "Loop", "The end dissolves into the beginning, so that it repeats without a seam"),
+        ("PING_PONG", "Ping-Pong", "Forwards, then backwards"),
+    ),
+    options=_OPTIONS,
+)
+_OVERLAP = IntProperty(
+    name="Overlap",
+    description="Over how many frames the end dissolves into the beginning; the clip gets that much shorter. "
+    "0: a quarter of the clip",
+    min=0,
+    soft_max=24,
+    default=0,
+    options=_OPTIONS,
+)
+_SCALE = FloatProperty(
+    name="Scale",
+    description="Times the clip's width and height; the plane keeps its size",
+    min=0.05,
+    max=8.0,
+    soft_min=0.5,
+    soft_max=4.0,
+    step=50,
+    precision=2,
+    default=1.0,
+    options=_OPTIONS,
+)
+
+
+class FinishingProperties:
+    """The settings as Blender properties, shared by the scene's settings and the operator."""
+
+    if TYPE_CHECKING:
+        alpha_from: str
+        background: str
+        background_colour: tuple[float, float, float]
+        black: float
+        white: float
+        gamma: float
+        smooth: bool
+        choke: float
+        recentre: bool
+        frame_rate: str
+        method: str
+        reverse: bool
+        repeat: str
+        overlap: int
+        scale: float
+    else:
+        alpha_from: _ALPHA_FROM
+        background: _BACKGROUND
+        background_colour: _BACKGROUND_COLOUR
+        black: _BLACK
+        white: _WHITE
+        gamma: _GAMMA
+        smooth: _SMOOTH
+        choke: _CHOKE
+        recentre: _RECENTRE
+        frame_rate: _FRAME_RATE
+        method: _METHOD
+        reverse: _REVERSE
+        repeat: _REPEAT
+        overlap: _OVERLAP
+        scale: _SCALE
+
+
+FINISHING_PROPERTY_NAMES = tuple(FinishingProperties.__annotations__)
+
+
+class TransPixarFinishing(FinishingProperties, bpy.types.PropertyGroup):
+    """The panel's values: `scene.transpixar.finishing`."""
+
+
+def finishing_from(values: Any, scene: bpy.types.Scene) -> Finishing:
+    """What FinishingProperties amount to for a scene. Raises InvalidRequestError."""
+    red, green, blue = (_rounded(channel) for channel in values.background_colour)
+    return Finishing(
+        luma_key=values.alpha_from == "LUMA",
+        background=values.background.lower(),
+        background_colour=(red, green, blue),
+        black=_rounded(values.black),
+        white=_rounded(values.white),
+        gamma=_rounded(values.gamma),
+        smooth=values.smooth,
+        choke=_rounded(values.choke),
+        recentre=values.recentre,
+        fps=_whole_rate(scene) if values.frame_rate == "SCENE" else None,
+        method=values.method.lower(),
+        reverse=values.reverse,
+        repeat=values.repeat.lower(),
+        overlap=values.overlap,
+        scale=_rounded(values.scale),
+    )
+
+
+def _rounded(value: float) -> float:
+    """A 32-bit float as the number that was typed: 0.1 and not 0.10000000149."""
+    return float(f"{value:.6g}")
+
+
+def _whole_rate(scene: bpy.types.Scene) -> Fraction:
+    """The scene's rate in whole frames, which is what clips have: 24 for 23.976."""
+    return Fraction(max(round(scene_rate(scene.render.fps, scene.render.fps_base)), 1))

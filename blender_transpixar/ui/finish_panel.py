@@ -1,0 +1,96 @@
+"""Below the prompt: finish the clip, and hand it on."""
+
+from typing import Any
+
+import bpy
+
+from ..bl import pump
+from ..bl.subject import subject
+from ..core.clip import Clip
+from ..core.content import CLIP_FORMAT
+from ..core.delivery import Delivery
+from ..core.finishing import summary
+from ..operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
+from ..operators.export_clip import TRANSPIXAR_OT_export_clip
+from ..operators.finish_clip import TRANSPIXAR_OT_finish_clip
+from ..operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
+from .panel import TRANSPIXAR_PT_generate
+from .sentence import draw_sentence
+
+
+class TRANSPIXAR_PT_finish(bpy.types.Panel):
+    """From a raw clip to one that composites right."""
+
+    bl_idname = "TRANSPIXAR_PT_finish"
+    bl_label = "Finish"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "TransPixar"
+    bl_parent_id = TRANSPIXAR_PT_generate.bl_idname
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw which clip, the settings, and the buttons or the progress."""
+        layout = self.layout
+        clip = subject(context)
+        if clip is None:
+            draw_sentence(layout, context, "Generate a clip, or select the plane of one", icon="INFO")
+            return
+        _draw_clip(layout, context, clip)
+        _draw_settings(layout, context.scene.transpixar.finishing)
+        delivery = pump.delivery()
+        if delivery is not None and not delivery.finished:
+            layout.progress(factor=delivery.fraction, text=delivery.phase)
+            layout.operator(TRANSPIXAR_OT_cancel_delivery.bl_idname, icon="CANCEL")
+        else:
+            _draw_buttons(layout, clip)
+        if delivery is not None:
+            _draw_outcome(layout, context, delivery)
+
+
+def _draw_clip(layout: Any, context: bpy.types.Context, clip: Clip) -> None:
+    layout.label(text=clip.sidecar_path.stem, icon="IMAGE_DATA")
+    if clip.sidecar.source is not None:
+        draw_sentence(layout, context, f"Finished: {summary(clip.sidecar.finishing)}", icon="CHECKMARK")
+
+
+def _draw_settings(layout: Any, settings: Any) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "alpha_from")
+    column.prop(settings, "background")
+    if settings.background == "COLOUR":
+        column.prop(settings, "background_colour")
+    levels = column.column(align=True)
+    for name in ("black", "white", "gamma"):
+        levels.prop(settings, name)
+    column.prop(settings, "choke")
+    column.prop(settings, "smooth")
+    column.prop(settings, "recentre")
+    column.separator()
+    column.prop(settings, "frame_rate")
+    if settings.frame_rate == "SCENE":
+        column.prop(settings, "method")
+    column.prop(settings, "reverse")
+    column.prop(settings, "repeat")
+    if settings.repeat == "LOOP":
+        column.prop(settings, "overlap")
+    column.prop(settings, "scale")
+
+
+def _draw_buttons(layout: Any, clip: Clip) -> None:
+    layout.operator(TRANSPIXAR_OT_finish_clip.bl_idname, icon="BRUSH_DATA")
+    row = layout.row(align=True)
+    if clip.sidecar.source is not None:
+        row.operator(TRANSPIXAR_OT_use_raw_clip.bl_idname, icon="LOOP_BACK")
+    row.operator(TRANSPIXAR_OT_export_clip.bl_idname, text="Export...", icon="EXPORT")
+
+
+def _draw_outcome(layout: Any, context: bpy.types.Context, delivery: Delivery) -> None:
+    if delivery.error is not None:
+        draw_sentence(layout.box(), context, delivery.error.message, icon="ERROR")
+    elif delivery.path is not None and delivery.format != CLIP_FORMAT:
+        layout.label(text=f"Exported: {delivery.path.name}", icon="CHECKMARK")
+    elif delivery.cancelled:
+        layout.label(text="Cancelled", icon="INFO")

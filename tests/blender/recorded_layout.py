@@ -1,0 +1,40 @@
+"""A panel drawn without a window: what it asks of its layout is checked against Blender and written down."""
+
+from typing import Any
+
+import bpy
+
+
+class RecordedLayout:
+    """Stands in for UILayout, which background mode does not have; rows and boxes write into the same record."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.operators: list[str] = []
+        self.properties: list[str] = []
+
+    def label(self, text: str = "", icon: str = "NONE") -> None:
+        assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+        self.labels.append(text)
+
+    def prop(self, data: Any, name: str, **how: Any) -> None:
+        assert hasattr(data, name)
+        self.properties.append(name)
+
+    def operator(self, name: str, text: str = "", icon: str = "NONE") -> None:
+        assert icon in bpy.types.UILayout.bl_rna.functions["operator"].parameters["icon"].enum_items
+        area, _, verb = name.partition(".")
+        getattr(getattr(bpy.ops, area), verb).get_rna_type()
+        self.operators.append(name)
+
+    def progress(self, factor: float, text: str) -> None:
+        assert 0.0 <= factor <= 1.0
+        self.labels.append(text)
+
+    def separator(self) -> None:
+        pass
+
+    def column(self, align: bool = False) -> "RecordedLayout":
+        return self
+
+    row = box = column
