@@ -21,7 +21,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +35,8 @@ from server.media.naming import frame_name, partial_name
 
 # Inspecting a large upload takes the server as long as decoding it.
 _INSPECTION_SECONDS = 120.0
+# Nothing comes before the whole clip is written, which the slowest formats take long for.
+_EXPORT_SECONDS = 3600.0
 # Less than the contract's 60, so that proxies on the way keep the connection.
 _WAIT_SECONDS = 25
 
@@ -161,6 +164,31 @@ class Client:
         """The sidecar of clip `clip` (1-based) of a job, a JSON file."""
         return self._connection.answer("GET", f"{_job(job_id)}/sidecar", params={"clip": clip}).content
 
+    def formats(self) -> Json:
+        """The formats that `content` can make, and the JSON schema of a finishing recipe."""
+        return self._connection.json("GET", "/v1/formats")
+
+    def content(
+        self, job_id: str, format: str, path: Path, clip: int = 1, finishing: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write clip `clip` (1-based) of a job in a format to the file `path`, complete or not at all.
+
+        When `path` is a folder, the file goes into it under the server's name. Formats of many files come in one zip.
+        `finishing` is a recipe, what is done to the clip before. Returns the file. Raises ClientError, `file_exists`
+        when it is there, and OSError.
+        """
+        _require_absent(path)
+        wish = {"clip": clip, "format": format, "finishing": finishing}
+        with self._connection.body("POST", f"{_job(job_id)}/content", json=wish, seconds=_EXPORT_SECONDS) as body:
+            target = path / body.name if path.is_dir() else path
+            _require_absent(target)
+            # In the target's own folder, because a rename does not cross disks.
+            with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
+                partial = Path(folder) / target.name
+                with partial.open("wb") as file:
+                    file.writelines(body.pieces)
+                return partial.rename(target)
+
     def download(self, job: Json, directory: Path) -> list[Path]:
         """Put the clips that a job has into `directory`, under their own names, each complete or not at all.
 
@@ -239,6 +267,12 @@ def _data_dir() -> Path:
 
     chosen = os.environ.get("TRANSPIXAR_DATA_DIR")
     return Path(chosen) if chosen else user_data_dir()
+
+
+def _require_absent(path: Path) -> None:
+    """Raises ClientError when a file is there."""
+    if os.path.lexists(path) and not path.is_dir():
+        raise ClientError("file_exists", f"{path} exists already; move it away or choose another name.")
 
 
 def _job(job_id: str) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import requests
@@ -16,6 +20,7 @@ Json = dict[str, Any]
 _TIMEOUT = (3.0, 40.0)
 # The chunk size with which requests hands over what has come: any number would wait for so many bytes.
 _AS_IT_COMES: Any = None
+_PIECE = 1 << 18
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -55,6 +60,14 @@ class Patience:
         return True
 
 
+@dataclass(frozen=True)
+class Body:
+    """The body of an answer: the name of the file that it is, without folders, and its contents in pieces."""
+
+    name: str
+    pieces: Iterator[bytes]
+
+
 class Connection:
     """Calls the server at `url`. Every method raises ClientError, `server_unreachable` when nothing answers."""
 
@@ -87,6 +100,18 @@ class Connection:
             raise self.unreachable() from error
         self._check(answer)
         return answer
+
+    @contextmanager
+    def body(self, method: str, path: str, *, seconds: float = 0.0, **options: Any) -> Iterator[Body]:
+        """The answer to a call whose body is read in pieces; see `answer`."""
+        with self.answer(method, path, seconds=seconds, stream=True, **options) as answer:
+            yield Body(_file_name(answer), self._pieces(answer))
+
+    def _pieces(self, answer: requests.Response) -> Iterator[bytes]:
+        try:
+            yield from answer.iter_content(_PIECE)
+        except requests.RequestException as error:
+            raise self.unreachable() from error
 
     def events(self, path: str, last_id: str | None) -> Iterator[tuple[str, Json]]:
         """The events of one stream after the one with `last_id`: their ids and data.
@@ -130,6 +155,13 @@ class Connection:
         """The error for no answer."""
         message = f"The server at {self.url} does not answer; start it with `python -m server`."
         return ClientError("server_unreachable", message)
+
+
+def _file_name(answer: requests.Response) -> str:
+    header = Message()
+    header["Content-Disposition"] = answer.headers.get("Content-Disposition", "")
+    # Whatever the server says: on no system does this lead into another folder.
+    return PurePosixPath(PureWindowsPath(header.get_filename("")).name).name or "content"
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -10,7 +10,7 @@ from server import __version__
 from server.api.bodies import SmallBodies
 from server.api.errors import add_error_handlers
 from server.api.metrics import MeasuredRequests, ServerMetrics
-from server.api.routes import files, models, server, uploads, videos
+from server.api.routes import content, files, models, server, uploads, videos
 from server.api.schemas import ErrorAnswer
 from server.api.security import AllowedHosts, Guard
 from server.api.services import Services
@@ -44,7 +44,7 @@ def create_api() -> FastAPI:
     add_error_handlers(api)
     # Among FastAPI's own, because the outermost of those answers and logs every exception.
     api.add_middleware(GoneReaders)
-    for routes in (videos, files, uploads, models, server):
+    for routes in (videos, files, content, uploads, models, server):
         api.include_router(routes.router)
     return api
 

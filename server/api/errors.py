@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from server.api.schemas import ErrorAnswer, ErrorBody
 from server.jobs.errors import Conflict, NotAdmitted, Refusal
-from server.jobs.request import VideoRequestInput
+from server.media.steps.recipe import recipe_problem
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +92,20 @@ async def _on_mistake(request: Request, error: Exception) -> JSONResponse:
     return error_answer(ApiError(500, "internal_error", message))
 
 
-async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    body = describe(error.errors())
+    body = describe(error.errors(), _known_fields(request))
     return error_answer(ApiError(422, body.code, body.message, body.field))
 
 
-def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
+def _known_fields(request: Request) -> Sequence[str]:
+    """The fields that the body of this call may have."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model = body.field_info.annotation if body is not None else None
+    return list(getattr(model, "model_fields", ()))
+
+
+def describe(errors: Sequence[dict[str, Any]], known_fields: Sequence[str]) -> ErrorBody:
     """The error body for what pydantic found wrong with a request; `errors` is its list. Only the first is told."""
     first = errors[0]
     kind, location = first["type"], first["loc"]
@@ -110,8 +117,12 @@ def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
     if field is None:
         message = "The request body is not a JSON object; send one with Content-Type: application/json."
         return ErrorBody(code="invalid_field", message=message)
+    if field == "finishing":
+        message = recipe_problem([{**first, "loc": location[2:]}])
+        return ErrorBody(code="bad_finishing", message=_printable(message, 400), field=field)
     if kind == "extra_forbidden":
-        return ErrorBody(code="unknown_field", message=_unknown(_printable(str(location[-1]))), field=field)
+        name = _printable(str(location[-1]))
+        return ErrorBody(code="unknown_field", message=_unknown(name, known_fields), field=field)
     if kind == "missing" and field == "prompt":
         message = "The request has no prompt; describe the effect, for example 'orange fire'."
         return ErrorBody(code="prompt_empty", message=message, field=field)
@@ -119,13 +130,12 @@ def describe(errors: Sequence[dict[str, Any]]) -> ErrorBody:
     return ErrorBody(code="invalid_field", message=_invalid(where, kind, first), field=field)
 
 
-def _printable(name: str) -> str:
-    """A name of the caller's making as something that can stand in an answer."""
-    return name[:60].encode("utf-8", "replace").decode("utf-8")
+def _printable(name: str, length: int = 60) -> str:
+    """A text of the caller's making as something that can stand in an answer."""
+    return name[:length].encode("utf-8", "replace").decode("utf-8")
 
 
-def _unknown(field: str) -> str:
-    known = list(VideoRequestInput.model_fields)
+def _unknown(field: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(field, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"the fields are {', '.join(known)}."
     return f"A request has no field '{field}'; {hint}"

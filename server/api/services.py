@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from server.api.metrics import JobMetrics, ObservedFeed
 from server.api.models import ModelStates
+from server.exports.exports import Exports
 from server.jobs.admission import Admission, AdmissionLimits, free_bytes_of
 from server.jobs.clip_files import ClipFiles
 from server.jobs.clock import SystemClock
@@ -48,6 +49,7 @@ class Services:
     engines: Sequence[Engine]
     scheduler: Scheduler
     retention: Retention
+    exports: Exports
     stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ class Services:
             engines=engines,
             scheduler=scheduler,
             retention=Retention(feed, files, uploads, keep, clock),
+            exports=Exports(),
         )
 
     def start(self) -> None:
@@ -101,13 +104,13 @@ class Services:
         self._tasks = [asyncio.create_task(self.retention.run(), name="retention")]
 
     async def stop(self) -> None:
-        """Interrupt the jobs at work, and end the workers and the event streams, within a few seconds."""
+        """Interrupt the jobs at work, and end the workers, exports and event streams, within a few seconds."""
         self.stopping = True
         for task in self._tasks:
             task.cancel()
         try:
             async with asyncio.timeout(_STOP_SECONDS):
-                await self.scheduler.stop()
+                await asyncio.gather(self.scheduler.stop(), self.exports.stop())
         except TimeoutError:
             # The next start finds the jobs that were at work and puts them in order.
             log.error("the workers did not stop in time; killing them")

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-from server.jobs.folders import DataFolders
+from server.jobs.folders import EXPORT_PREFIX, DataFolders
 from server.jobs.job import Clip, Job
 from server.media.naming import clip_name, frame_name, partial_name, sidecar_name
 from server.media.sidecar import Sidecar, SidecarError
@@ -100,8 +100,10 @@ class ClipFiles:
             if path.name.startswith((_PARTIAL_PREFIX, _TRASH_PREFIX)) and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
         for path in self._folders.jobs.iterdir():
-            if path.name not in finished and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+            if path.is_symlink():
+                continue
+            for left in [path] if path.name not in finished else path.glob(f"{EXPORT_PREFIX}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     def _remove_clip(self, name: str) -> bool:
         folder = self._inside(name)

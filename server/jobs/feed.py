@@ -83,6 +83,11 @@ class JobFeed:
             if latest.sequence <= after:
                 await self._changed.setdefault(job_id, asyncio.Event()).wait()
 
+    async def removal(self, job_id: str) -> None:
+        """Return when a job has been removed, or the feed closes."""
+        while not self._closed and self.store.get(job_id) is not None:
+            await self._changed.setdefault(job_id, asyncio.Event()).wait()
+
     def close(self) -> None:
         """End all readers, now and later ones."""
         self._closed = True

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from server.media.naming import partial_name
 
+EXPORT_PREFIX = ".export-"
+
 
 @dataclass(frozen=True)
 class DataFolders:
@@ -51,6 +53,10 @@ class DataFolders:
     def preview(self, job_id: str) -> Path:
         """The file of a job's latest preview."""
         return self.job(job_id) / "preview.png"
+
+    def export(self, job_id: str, name: str) -> Path:
+        """A folder for one of a job's clips in another format."""
+        return self.job(job_id) / f"{EXPORT_PREFIX}{name}"
 
     def create(self) -> None:
         """Make the folders. Raises OSError when that is not possible."""

@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy import ndimage
 
 from server.media.colour import Frame
 from server.media.steps.extension import extended
@@ -49,6 +48,9 @@ def moved_outline(frame: Frame, pixels: float) -> Frame:
 
 def choked(alpha: Alpha, radius: float) -> Alpha:
     """The lowest alpha (H, W) within `radius` pixels. Beyond the frame's edge alpha is what it is at the edge."""
+    # SciPy takes long to load, and whoever only reads recipes does without.
+    from scipy import ndimage
+
     reach = math.ceil(radius)
     padded = np.pad(alpha, reach, mode="edge")
     lowest = alpha.copy()

@@ -6,7 +6,7 @@ frame, then time, and size last, where it costs least.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,6 +49,9 @@ _USUAL_ORDER = (
     *("retime", "reverse", "ping_pong", "loop", "hold", "resize"),
 )
 
+# Each step draws on the one before it, so many would run into Python's limit on calls within calls.
+MAX_STEPS = 100
+
 
 class Recipe(BaseModel):
     """Steps in the order in which they are done."""
@@ -57,7 +60,7 @@ class Recipe(BaseModel):
 
     format: Literal["transpixar-finishing"] = "transpixar-finishing"
     format_version: Literal[1] = 1
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
 
     @classmethod
     def ordered(cls, steps: Iterable[Step]) -> Self:
@@ -70,7 +73,7 @@ class Recipe(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise MediaError(_sentence(error)) from None
+            raise MediaError(recipe_problem(error.errors())) from None
 
     def to_json(self) -> str:
         """As JSON text with indentation."""
@@ -85,8 +88,9 @@ class Recipe(BaseModel):
         return stream.through(*self.steps)
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
+def recipe_problem(errors: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence about what pydantic found wrong with a recipe; `errors` is its list. Only the first is told."""
+    first = errors[0]
     message = first["msg"].removeprefix("Value error, ")
     place = [part for part in first["loc"] if part != "steps"]
     if place and isinstance(place[0], int):

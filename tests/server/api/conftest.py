@@ -37,7 +37,9 @@ def fake_server(
 ) -> Iterator[ServerProcess]:
     folders = [tiny_model_folder, versatile_model_folder, licensed_model_folder]
     models = [option for folder in folders for option in ("--model-dir", str(folder))]
-    options = ["--data-dir", str(fake_data_dir), *models, "--max-upload-mb", "1"]
+    # Whatever tests think of is small.
+    limits = ["--max-upload-mb", "1", "--max-clip-pixels", "1000000"]
+    options = ["--data-dir", str(fake_data_dir), *models, *limits]
     with ServerProcess(options, program=FAKE) as running:
         yield running
 

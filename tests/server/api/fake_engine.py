@@ -27,7 +27,7 @@ from server.workers.messages import (
 
 class FakeEngine:
     """An Engine. Prompts with `hold` run until they are cancelled; a step of `slow` ones takes 20 ms, of `steady` ones
-    100 ms; `fail` ones fail.
+    100 ms; `fail` ones fail. The frames of a clip are alike, and those of `moving` ones get brighter and denser.
     """
 
     reason = None
@@ -114,6 +114,8 @@ class FakeEngine:
     def _write_clip(self, task: Generate, index: int):
         request = task.request.of_clip(index)
         frames = np.full((request.num_frames, request.height, request.width, 4), request.seed % 256, np.uint8)
+        if "moving" in request.prompt:
+            frames += 8 * np.arange(request.num_frames, dtype=np.uint8)[:, None, None, None]
         return write_clip(
             task.clips_folder,
             task.job,

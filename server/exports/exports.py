@@ -1,0 +1,128 @@
+"""The exports at work: a few at a time, each a child process that ends when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem
+from server.launch import module_environment
+
+log = logging.getLogger(__name__)
+
+# Each takes a core or more, and some hundred MB.
+MOST_EXPORTS = 2
+# Longer than the process takes to end by itself.
+_END_SECONDS = 2.5
+_DIED = ExportProblem(
+    code="not_convertible",
+    message="The program that writes the clip has died, perhaps because memory ran out; use a smaller size.",
+)
+
+
+class ExportsBusy(Exception):
+    """As many exports as may be are at work."""
+
+
+class ExportsStopping(Exception):
+    """The server stops, so nothing is exported any more."""
+
+
+class ExportFailed(Exception):
+    """A clip that was not written; `problem` says why."""
+
+    def __init__(self, problem: ExportProblem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Exports:
+    """Runs exports, at most `limit` at a time. Belongs to one event loop."""
+
+    def __init__(self, limit: int = MOST_EXPORTS) -> None:
+        self._limit = limit
+        self._at_work = 0
+        self._children: set[asyncio.subprocess.Process] = set()
+        self._stopping = False
+
+    async def run(self, order: ExportOrder) -> Path:
+        """Write a clip as an order says, and return the file. When this is cancelled, the work ends.
+
+        What is in the order's folder afterwards, also of what failed, is the caller's to remove. Raises ExportsBusy,
+        ExportsStopping, and ExportFailed.
+        """
+        if self._stopping:
+            raise ExportsStopping
+        if self._at_work >= self._limit:
+            raise ExportsBusy
+        self._at_work += 1
+        try:
+            outcome = await self._outcome(order)
+        finally:
+            self._at_work -= 1
+        if self._stopping:
+            raise ExportsStopping
+        if outcome.file is None:
+            raise ExportFailed(outcome.problem or _DIED)
+        return order.folder / outcome.file
+
+    async def stop(self) -> None:
+        """End the exports at work, and begin no other."""
+        self._stopping = True
+        await asyncio.gather(*(_end(child) for child in self._children))
+
+    async def _outcome(self, order: ExportOrder) -> ExportOutcome:
+        try:
+            child = await _start(order)
+        except OSError as error:
+            log.error("no export can be started: %s", error)
+            return ExportOutcome(problem=_DIED)
+        self._children.add(child)
+        try:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(order.to_line())
+            line = await child.stdout.read()
+            await child.wait()
+        finally:
+            # A task of its own, which ends the process even when this one is cancelled once more.
+            await asyncio.shield(asyncio.create_task(_end(child)))
+            self._children.discard(child)
+        try:
+            return ExportOutcome.model_validate_json(line)
+        except ValidationError:
+            log.error("an export ended with status %s and without an outcome", child.returncode)
+            return ExportOutcome(problem=_DIED)
+
+
+async def _start(order: ExportOrder) -> asyncio.subprocess.Process:
+    # Its temporary files lie beside the result: on the disk that has room for clips, and gone with it.
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(order.folder))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server.exports.process"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**module_environment(), **temporary},
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        process_group=0 if os.name == "posix" else None,
+    )
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Have a process end in order, which closes its files and ends its ffmpeg, or else by force."""
+    assert child.stdin is not None
+    child.stdin.close()
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()

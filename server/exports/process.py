@@ -1,0 +1,97 @@
+"""The process of one export, `python -m server.exports.process`: its order comes on stdin, its outcome goes to stdout.
+
+Not a thread: decoding and encoding would keep the server from answering, and what a recipe asks for can take all of the
+memory, or find a mistake in a library, and then this process ends and not the server. It stops when stdin ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem
+from server.logs import log_to_stderr
+from server.media.errors import ExportCancelled, MediaError
+from server.media.hand_off import ClipTooLarge, hand_off
+from server.workers.outbox import claim_stdout
+
+log = logging.getLogger(__name__)
+
+# For the frame at hand, and to remove what was begun.
+_LAST_SECONDS = 2.0
+
+
+def main() -> None:
+    """Write a clip as the order says."""
+    # Ctrl+C in a terminal reaches every process in it; only the server decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _yield_memory()
+    answers = claim_stdout()
+    log_to_stderr()
+    order = ExportOrder.model_validate_json(sys.stdin.buffer.readline())
+    stopping = threading.Event()
+    threading.Thread(target=_watch, args=[stopping], name="stdin", daemon=True).start()
+    with suppress(ExportCancelled), answers:
+        answers.write(_outcome(order, stopping).to_line())
+
+
+def _outcome(order: ExportOrder, stopping: threading.Event) -> ExportOutcome:
+    """Do what was ordered. Raises ExportCancelled."""
+    try:
+        order.folder.mkdir(parents=True)
+        file = hand_off(
+            order.clip_folder,
+            order.format,
+            order.recipe,
+            order.folder,
+            max_pixels=order.max_pixels,
+            should_stop=stopping.is_set,
+        )
+    except ClipTooLarge as error:
+        return _failed(str(error), "clip_too_large")
+    except MediaError as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(f"The clip cannot be written: {error.strerror or error}.")
+    except ExportCancelled:
+        raise
+    except Exception:
+        log.exception("an export failed")
+        return _failed("The clip cannot be written in this way; the server's log has the details.")
+    return ExportOutcome(file=file.name)
+
+
+def _failed(message: str, code: Literal["not_convertible", "clip_too_large"] = "not_convertible") -> ExportOutcome:
+    return ExportOutcome(problem=ExportProblem(code=code, message=message))
+
+
+def _watch(stopping: threading.Event) -> None:
+    """Stop when the server closes stdin, or has gone: in order, or else by force."""
+    # Not sys.stdin: a thread that holds its lock would keep the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    stopping.set()
+    time.sleep(_LAST_SECONDS)
+    os._exit(1)
+
+
+def _yield_memory() -> None:
+    """When memory runs out, Linux ends this process before the one that has a model in it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Exception:
+        log.exception("an export failed")
+    # Without the interpreter's own end, at which OpenImageIO complains when there is another thread.
+    os._exit(0)
