@@ -28,7 +28,7 @@ class Showing:
 
 
 def showing_on(thing: bpy.types.Object | None) -> Showing | None:
-    """The clip on an object; None when it has none, or the clip is not on the disk any more."""
+    """The clip on an object; None when it has none, it is linked, or the clip is not on the disk any more."""
     for slot in getattr(thing, "material_slots", ()):
         showing = _showing_in(slot.material)
         if showing is not None:
@@ -68,7 +68,8 @@ def open_cached(folder: Path) -> Clip | None:
 
 
 def _showing_in(material: bpy.types.Material | None) -> Showing | None:
-    if material is None or material.node_tree is None:
+    # What is linked from another file cannot be changed in this one.
+    if material is None or material.node_tree is None or material.library is not None:
         return None
     for texture in material.node_tree.nodes:
         if texture.type != "TEX_IMAGE" or texture.image is None or texture.image.source != "SEQUENCE":

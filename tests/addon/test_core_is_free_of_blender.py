@@ -25,7 +25,8 @@ def test_core_imports_only_what_is_promised(path: Path):
 
 def test_blender_never_loads_what_only_the_courier_may_use():
     # A blocking call in Blender's process would freeze it: neither requests nor threads are reachable from here.
-    bl_side = {"courier_process", "pipe", "protocol", "generation", "dispatcher"}
+    bl_side = {"courier_process", "pipe", "protocol", "generation", "delivery", "task", "dispatcher"}
+    bl_side |= {"clip", "content", "saving", "finished", "finishing", "formats", "timing"}
     for name in bl_side:
         text = (CORE / f"{name}.py").read_text(encoding="utf-8")
         assert "requests" not in text and "import threading" not in text

@@ -333,9 +333,8 @@ def test_a_raw_clip_that_is_gone_leaves_the_finished_one(plane: bpy.types.Object
 
 def test_the_artists_own_sequences_are_no_clips(blender: None, tmp_path: Path):
     bpy.ops.transpixar.place_plane(filepath=str(write_clip(tmp_path)))
-    (tmp_path / write_clip(tmp_path / "other").name)
     assert subject(bpy.context) is not None
-    next((tmp_path).glob("*/*.transpixar")).unlink()
+    next(tmp_path.glob("*/*.transpixar")).unlink()
     assert subject(bpy.context) is None
 
 
