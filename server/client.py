@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from uuid import uuid4
 
 from server import API_VERSION, access_token, instance
 from server.connection import ClientError, Connection, Json, Patience
+from server.downloads import require_absent, save_body
 from server.media.clip import new_folder, write_synced
 from server.media.naming import frame_name, partial_name
 
@@ -177,17 +177,11 @@ class Client:
         `finishing` is a recipe, what is done to the clip before. Returns the file. Raises ClientError, `file_exists`
         when it is there, and OSError.
         """
-        _require_absent(path)
+        # Before the server works for nothing.
+        require_absent(path)
         wish = {"clip": clip, "format": format, "finishing": finishing}
         with self._connection.body("POST", f"{_job(job_id)}/content", json=wish, seconds=_EXPORT_SECONDS) as body:
-            target = path / body.name if path.is_dir() else path
-            _require_absent(target)
-            # In the target's own folder, because a rename does not cross disks.
-            with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as folder:
-                partial = Path(folder) / target.name
-                with partial.open("wb") as file:
-                    file.writelines(body.pieces)
-                return partial.rename(target)
+            return save_body(body, path)
 
     def download(self, job: Json, directory: Path) -> list[Path]:
         """Put the clips that a job has into `directory`, under their own names, each complete or not at all.
@@ -267,12 +261,6 @@ def _data_dir() -> Path:
 
     chosen = os.environ.get("TRANSPIXAR_DATA_DIR")
     return Path(chosen) if chosen else user_data_dir()
-
-
-def _require_absent(path: Path) -> None:
-    """Raises ClientError when a file is there."""
-    if os.path.lexists(path) and not path.is_dir():
-        raise ClientError("file_exists", f"{path} exists already; move it away or choose another name.")
 
 
 def _job(job_id: str) -> str:

@@ -18,7 +18,7 @@ class ContentRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    clip: Annotated[StrictInt, Field(ge=1, le=2**31)] = 1
+    clip: Annotated[StrictInt, Field(ge=1, le=2**31)] | None = 1
     format: Annotated[str, Field(json_schema_extra={"enum": FORMAT_NAMES})]
     finishing: Recipe | None = None
 

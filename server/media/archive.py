@@ -13,7 +13,7 @@ def archived(folder: Path, target: Path, should_stop: Callable[[], bool] | None 
     """Write the files of a folder, in a folder of its name, into the zip `target`, and return that.
 
     They are stored as they are, because image files do not get smaller. Folders and links inside are left out.
-    `should_stop` is asked before every file. Raises MediaError, and ExportCancelled.
+    `should_stop` is asked before every file. Raises MediaError, and ExportCancelled; nothing is left then.
     """
     try:
         with zipfile.ZipFile(target, "x", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
@@ -23,5 +23,9 @@ def archived(folder: Path, target: Path, should_stop: Callable[[], bool] | None 
                 if file.is_file() and not file.is_symlink():
                     archive.write(file, f"{folder.name}/{file.name}")
     except OSError as error:
+        target.unlink(missing_ok=True)
         raise MediaError(f"{target.name} cannot be written: {error.strerror or error}.") from None
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     return target

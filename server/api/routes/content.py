@@ -73,7 +73,7 @@ async def finish_content(
     job: ExistingJob, content: ContentRequest, folder: ExportFolder, request: Request, services: ServicesDependency
 ) -> FileResponse:
     """A clip in a format, after the steps of a recipe."""
-    clip = clip_of(job, content.clip)
+    clip = clip_of(job, content.clip or 1)
     return await _exported(request, services, job, clip, content.format, content.finishing or Recipe(), folder)
 
 
