@@ -168,9 +168,7 @@ def _not_ready(model: ModelDescription, state: ModelState) -> Finding:
     begun = f", of which {gigabytes(state.bytes_present)} are here" if state.bytes_present else ""
     unread = " Its licences are not accepted yet." if state.state is ModelStatus.LICENCE_NOT_ACCEPTED else ""
     download = f"`python -m server models download {model.name}`"
-    return note(
-        about, f"Not downloaded ({size}{begun}).{unread}", f"If you want it: {download}.", **facts
-    )
+    return note(about, f"Not downloaded ({size}{begun}).{unread}", f"If you want it: {download}.", **facts)
 
 
 def _rank(rgba_lora: Path) -> int:
