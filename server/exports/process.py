@@ -32,7 +32,7 @@ def main() -> None:
     """Write a clip as the order says."""
     # Ctrl+C in a terminal reaches every process in it; only the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _yield_memory()
+    _step_back()
     answers = claim_stdout()
     log_to_stderr()
     order = ExportOrder.model_validate_json(sys.stdin.buffer.readline())
@@ -82,9 +82,12 @@ def _watch(stopping: threading.Event) -> None:
     os._exit(1)
 
 
-def _yield_memory() -> None:
-    """When memory runs out, Linux ends this process before the one that has a model in it."""
+def _step_back() -> None:
+    """Leave the processor and the memory to the server and its workers, as far as the system lets us."""
+    if hasattr(os, "nice"):
+        os.nice(5)
     with suppress(OSError):
+        # When memory runs out, Linux ends this process before the one that has a model in it.
         Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
 
 
