@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s%(job)s: %(message)s"
@@ -15,16 +13,6 @@ _job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
 def about_job(job_id: str) -> None:
     """Mark what is logged from here on in this task, a call of the API for example, with a job."""
     _job_id.set(job_id)
-
-
-@contextmanager
-def job_log(job_id: str) -> Iterator[None]:
-    """Mark what is logged in the block, and in tasks that it starts, with a job."""
-    token = _job_id.set(job_id)
-    try:
-        yield
-    finally:
-        _job_id.reset(token)
 
 
 def log_to_stderr() -> None:

@@ -85,11 +85,6 @@ def plain_method(transformer: CogVideoXTransformer3DModel) -> Iterator[None]:
         transformer.set_attn_processor(before)
 
 
-def mask_bytes(sequence: int, element_size: int) -> int:
-    """Return the bytes of the dense mask alone: 2.5 GB at full size in bfloat16."""
-    return sequence**2 * element_size
-
-
 def _project(linear: Any, tokens: torch.Tensor, stream: int) -> torch.Tensor:
     """Apply ``W x``, and ``+ gamma B A x`` at alpha tokens (eq. 6); the LoRA runs on all of ``(B, S, D)``."""
     projected = linear.base_layer(tokens)

@@ -1,8 +1,8 @@
 """The job store: SQLite in write-ahead mode.
 
 Calls are made straight from the event loop. Between reading a job and writing its next record nothing else can then
-run, which makes every change atomic without locks; a call takes 0.05 ms, and about 1 ms when the disk must confirm it,
-which is less than handing it to a thread and waiting for its turn there.
+run, which makes every change atomic without locks. On two idle cores a read takes 0.02 ms, a write 0.07 ms, and 0.4 ms
+when the disk must confirm it.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ class ClipJob:
             quality=request.quality,
             guided=request.guidance > 1,
         )
+        self._run: PlannedRun
         self._climbed = False
         self._measured_peak: int | None = None
         self._remaining = RemainingTime(
@@ -82,10 +83,9 @@ class ClipJob:
         strengths = [lora.strength for lora in request.style_loras]
         given = self._read_inputs()
         self._model.use_styles(list(zip(self._task.style_loras, strengths, strict=True)))
-        pipe = self._model.pipe
-        pipe.should_stop = self._should_stop
-        self._prepare(self._planner.choose(request.memory_plan))
+        self._run = self._planner.choose(request.memory_plan)
         try:
+            self._within_memory(self._prepare)
             self._warn_of_cut_prompts()
             for index in range(self._task.first_clip, request.num_clips + 1):
                 self._make_clip(index, given)
@@ -191,8 +191,10 @@ class ClipJob:
 
     # ---- memory ----
 
-    def _prepare(self, run: PlannedRun) -> None:
-        self._model.prepare(run, self._request.quality, self._request.steps)
+    def _prepare(self) -> None:
+        """Get ready for the present plan. Raises PlanNotPossible, torch.OutOfMemoryError."""
+        self._model.prepare(self._run, self._request.quality, self._request.steps)
+        self._model.pipe.should_stop = self._should_stop
         self._report_execution()
 
     def _within_memory(self, work: Callable[[], _Result]) -> _Result:
@@ -206,20 +208,19 @@ class ClipJob:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            failed: PlannedRun = self._model.execution.run
+            failed = self._run
             log.warning("job %s: memory has run out under the plan %s", self._task.job, failed.plan.name)
         # Outside of the handler: the exception's frames hold tensors.
         following = None if self._climbed or self._request.memory_plan != "auto" else self._planner.after(failed)
         self._model.execution.release()
         if following is None:
             raise MemoryRanOut(self._planner.advise_after(failed))
-        self._climbed = True
+        self._climbed, self._run = True, following
         self._note_peak()
-        self._prepare(following)
-        self._model.pipe.should_stop = self._should_stop
-        warning = f"Memory ran out; made with the memory plan {following.plan.name}. {following.plan.summary}"
-        self._report(Warned(job=self._task.job, warning=warning))
         try:
+            self._prepare()
+            warning = f"Memory ran out; made with the memory plan {following.plan.name}. {following.plan.summary}"
+            self._report(Warned(job=self._task.job, warning=warning))
             return work()
         except Exception as error:
             if not is_out_of_memory(error):

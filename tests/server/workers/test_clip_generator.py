@@ -17,6 +17,7 @@ from server.transpixar import GenerationCancelled
 from server.transpixar.planner import DoesNotFit
 from server.workers.clip_job import ClipJob, MemoryRanOut
 from server.workers.generator import ClipGenerator
+from server.workers.loaded_model import LoadedModel
 from server.workers.messages import ClipReady, Generate, JobReport, Load, Phase, Planned, Preview, Step, Warned
 from tests.tiny_model import write_tiny_model
 
@@ -243,6 +244,17 @@ def test_where_memory_runs_out_once_the_clip_is_made_under_a_leaner_plan(generat
     assert plans[0] == "resident" and plans[-1] != "resident"
     assert any("Memory ran out" in report.warning for report in reports if isinstance(report, Warned))
     assert np.abs(clips_of(reports)[0].astype(int) - plain.astype(int)).max() <= 1
+
+
+def test_memory_that_runs_out_while_the_weights_are_placed_counts_too(generator, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(LoadedModel, "prepare", RunningOut(1)(LoadedModel.prepare))
+    monkeypatch.setattr("server.transpixar.planner._WORTHWHILE", 1.0)
+
+    reports = run(generator, make_task(tmp_path, tiny))
+
+    assert clips_of(reports)
+    assert "resident" not in [report.execution.plan for report in reports if isinstance(report, Planned)]
+    assert any("Memory ran out" in report.warning for report in reports if isinstance(report, Warned))
 
 
 def test_where_memory_runs_out_twice_the_job_fails_with_what_to_lower(generator, tiny, tmp_path, monkeypatch):
