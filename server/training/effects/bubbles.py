@@ -11,14 +11,14 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     rng, t = canvas.rng, canvas.t
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
-    soft = 1.4 * canvas.pixel
-    for _ in range(int(8 * look.count)):
-        radius = rng.uniform(0.13, 0.26) * (0.5 + 0.5 * look.scale)
+    soft = 1.6 * canvas.pixel
+    for _ in range(int(6 * look.count)):
+        radius = rng.uniform(0.17, 0.33) * (0.5 + 0.5 * look.scale)
         cx = look.offset * 0.6 + rng.uniform(-0.85, 0.85) + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
         cy = (rng.uniform(-1.2, 1.2) + 0.8 * look.pace * t + 1.25) % 2.5 - 1.25
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
-        rim = np.exp(-(((distance - radius * 0.86) / (0.17 * radius + canvas.pixel)) ** 2))
+        rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))
         spot = np.exp(
             -((np.hypot(canvas.x - cx + radius * 0.36, canvas.y - cy - radius * 0.36) / (0.22 * radius)) ** 2)
         )

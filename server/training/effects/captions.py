@@ -19,6 +19,9 @@ NOUNS: dict[str, tuple[str, ...]] = {
     "rain": ("rain", "rain", "rainfall", "raindrops", "falling rain", "downpour"),
     "swirl": ("magic swirl", "swirl", "vortex", "magic", "whirlwind", "magical energy", "spiral", "tornado"),
     "confetti": ("confetti", "confetti", "paper confetti", "party confetti", "falling confetti"),
+    "splash": ("splash", "splash", "liquid splash", "paint splash", "water splash", "splatter", "splashing liquid"),
+    "leaves": ("leaves", "leaves", "falling leaves", "autumn leaves", "petals", "foliage"),
+    "orb": ("orb", "orb", "energy ball", "glowing orb", "energy orb", "plasma ball", "glowing sphere"),
 }
 MOTIONS: dict[str, tuple[str, ...]] = {
     "fire": ("burning", "flickering", "blazing"),
@@ -33,6 +36,9 @@ MOTIONS: dict[str, tuple[str, ...]] = {
     "rain": ("falling", "pouring down"),
     "swirl": ("swirling", "spinning", "rotating"),
     "confetti": ("falling", "raining down"),
+    "splash": ("splashing", "splashing up", "bursting"),
+    "leaves": ("falling", "drifting down", "blowing in the wind"),
+    "orb": ("pulsing", "glowing", "floating"),
 }
 SIZE_WORDS: dict[str, tuple[str, ...]] = {"small": ("small", "tiny", "little"), "large": ("large", "big", "huge")}
 SPEED_WORDS: dict[str, tuple[str, ...]] = {"slow": ("slow", "slowly"), "fast": ("fast", "quickly")}
@@ -40,7 +46,7 @@ AMOUNT_WORDS: dict[str, tuple[str, ...]] = {"few": ("a few", "sparse"), "many": 
 PLACE_WORDS: dict[str, tuple[str, ...]] = {"left": ("on the left",), "right": ("on the right",)}
 LEADS = ("", "", "", "a ", "a video of ", "effect of ", "vfx of ")
 TAILS = ("", "", "", "", ", isolated background", " on transparent background", " vfx", " effect", " with alpha")
-PARTICLES = frozenset({"sparks", "bubbles", "snow", "rain", "confetti"})
+PARTICLES = frozenset({"sparks", "bubbles", "snow", "rain", "confetti", "leaves"})
 
 
 def caption(look: Look, rng: np.random.Generator) -> str:

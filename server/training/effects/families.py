@@ -10,13 +10,16 @@ from server.training.effects import (
     confetti,
     explosion,
     fire,
+    leaves,
     lightning,
+    orb,
     portal,
     rain,
     shockwave,
     smoke,
     snow,
     sparks,
+    splash,
     swirl,
 )
 from server.training.effects.canvas import Canvas, Layers
@@ -35,6 +38,9 @@ FAMILIES: dict[str, Callable[[Canvas, Look], Layers]] = {
     "rain": rain.draw,
     "swirl": swirl.draw,
     "confetti": confetti.draw,
+    "splash": splash.draw,
+    "leaves": leaves.draw,
+    "orb": orb.draw,
 }
 
 
