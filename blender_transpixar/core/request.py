@@ -11,7 +11,8 @@ from .errors import InvalidRequestError
 class ClipRequest:
     """Everything a clip depends on; None leaves a value to the model's defaults (for `seed`: to chance).
 
-    `width` and `height` are in pixels, `num_frames` in frames of the clip.
+    `width` and `height` are in pixels, `num_frames` in frames of the clip. `first_frame` and `footage` are the ids of
+    uploads. `num_clips` clips are made with consecutive seeds.
     """
 
     prompt: str
@@ -24,7 +25,13 @@ class ClipRequest:
     guidance: float | None = None
     cfg_schedule: str | None = None
     text_to_alpha: str | None = None
+    quality: str | None = None
+    memory_plan: str | None = None
     model: str | None = None
+    num_clips: int | None = None
+    loop: bool | None = None
+    first_frame: str | None = None
+    footage: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no model could take; sizes and counts are the server's to judge. Raises InvalidRequestError."""
