@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import properties
+from . import settings
 from .bl import previews, pump
 from .finishing_properties import TransPixarFinishing
 from .operators.cancel import TRANSPIXAR_OT_cancel
@@ -13,7 +13,7 @@ from .operators.generate import TRANSPIXAR_OT_generate
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
 from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
 from .preferences import TransPixarPreferences
-from .properties import TransPixarSettings
+from .settings import TransPixarSettings
 from .ui.finish_panel import TRANSPIXAR_PT_finish
 from .ui.panel import TRANSPIXAR_PT_generate
 
@@ -37,13 +37,13 @@ def register() -> None:
     """Register all classes and the scene's settings."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    properties.add_to_scene()
+    settings.add_to_scene()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
     pump.stop()
     previews.clear()
-    properties.remove_from_scene()
+    settings.remove_from_scene()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)
