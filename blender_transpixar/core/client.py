@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import requests
 import requests.auth
@@ -74,9 +75,16 @@ class ServerClient:
 
     def check(self) -> None:
         """Make sure that a TransPixar server of this API version answers."""
+        self.status()
+
+    def status(self) -> dict[str, Any]:
+        """What the server says of itself, once it is sure to be a TransPixar server of this API version."""
         try:
             status = self._json(self._send("GET", "/v1/status"))
         except ServerRefusedError as error:
+            # A code of its own, as for a missing token, is the contract's; without one, it is somebody else's refusal.
+            if error.code != ServerRefusedError.code:
+                raise
             raise self._other_program() from error
         if status.get("name") != "transpixar" or not isinstance(status.get("api"), int):
             raise self._other_program()
@@ -86,6 +94,19 @@ class ServerClient:
                 f"The server at {self.url} is version {status.get('version', 'unknown')} and speaks API "
                 f"{status['api']}; this add-on speaks API {API_VERSION}. Update the {older}."
             )
+        return status
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models on offer, as the server describes them."""
+        return self._listed("/v1/models", "models")
+
+    def formats(self) -> list[dict[str, Any]]:
+        """The hand-off formats the server can write."""
+        return self._listed("/v1/formats", "formats")
+
+    def manage_model(self, name: str, action: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Load, unload or (with the body of the route) accept the licences of a model; the model as it is then."""
+        return self._json(self._send("POST", f"/v1/models/{quote(name, safe='')}/{action}", json=body))
 
     def create(self, request: ClipRequest) -> tuple[Job, Mapping[str, Any]]:
         """Queue a clip; the job, parsed and as sent."""
@@ -169,6 +190,10 @@ class ServerClient:
 
     def _json(self, response: requests.Response) -> dict[str, Any]:
         return _parsed(response.content, self._other_program())
+
+    def _listed(self, path: str, name: str) -> list[dict[str, Any]]:
+        listed = self._json(self._send("GET", path)).get(name)
+        return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
     def _unreachable(self, error: requests.RequestException) -> TransPixarError:
         if _spoke_no_http(error):

@@ -12,7 +12,11 @@ from typing import BinaryIO
 from .client import ServerClient
 from .errand import Errand
 from .fetch import FetchErrand
-from .protocol import Cancel, Fetch, Generate, Message, decode, encode
+from .model_errand import ModelErrand
+from .protocol import Cancel, Credential, Fetch, Generate, ManageModel, Message, Watch, decode, encode
+from .server_watch import ServerWatch
+
+AnyErrand = Errand | FetchErrand | ServerWatch | ModelErrand
 
 # How long errands may take to remove their temporary folders when Blender ends.
 _FAREWELL_S = 2.0
@@ -26,7 +30,8 @@ class Courier:
         self._events = events
         self._writing = threading.Lock()
         self._clients: dict[str, ServerClient] = {}
-        self._errands: dict[int, tuple[Errand | FetchErrand, threading.Thread]] = {}
+        self._tokens: dict[str, str] = {}
+        self._errands: dict[int, tuple[AnyErrand, threading.Thread]] = {}
 
     def run(self) -> None:
         """Serve until standard input ends."""
@@ -49,21 +54,38 @@ class Courier:
         if isinstance(message, Generate):
             self._begin(message.tag, Errand(message, self._client(message.server), self.emit))
         elif isinstance(message, Fetch):
-            self._begin(message.tag, FetchErrand(message, ServerClient(message.server), self.emit))
+            self._begin(message.tag, FetchErrand(message, self._new_client(message.server), self.emit))
+        elif isinstance(message, Watch):
+            self._watch(message)
+        elif isinstance(message, ManageModel):
+            self._begin(message.tag, ModelErrand(message, self._new_client(message.server), self.emit))
+        elif isinstance(message, Credential):
+            self._tokens[message.server] = message.token
+            self._clients.pop(message.server, None)
         elif isinstance(message, Cancel) and message.tag in self._errands:
             errand, _ = self._errands[message.tag]
             # In a thread of its own, because telling the server may wait while more commands arrive.
             threading.Thread(target=errand.cancel, daemon=True).start()
 
-    def _begin(self, tag: int, errand: Errand | FetchErrand) -> None:
+    def _watch(self, command: Watch) -> None:
+        watching, thread = self._errands.get(command.tag, (None, None))
+        if isinstance(watching, ServerWatch) and thread is not None and thread.is_alive():
+            watching.adjust(command)
+        else:
+            self._begin(command.tag, ServerWatch(command, self._new_client, self.emit))
+
+    def _begin(self, tag: int, errand: AnyErrand) -> None:
         thread = threading.Thread(target=errand.run, daemon=True)
         self._errands[tag] = errand, thread
         thread.start()
 
     def _client(self, server: str) -> ServerClient:
         if server not in self._clients:
-            self._clients[server] = ServerClient(server)
+            self._clients[server] = self._new_client(server)
         return self._clients[server]
+
+    def _new_client(self, server: str) -> ServerClient:
+        return ServerClient(server, self._tokens.get(server) or None)
 
     def _say_farewell(self) -> None:
         threads = [thread for _, thread in self._errands.values() if thread.is_alive()]

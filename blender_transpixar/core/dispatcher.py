@@ -10,9 +10,11 @@ from .courier_process import CourierProcess
 from .delivery import Delivery
 from .errors import CourierStoppedError
 from .generation import Generation
-from .protocol import Cancel, Fetch, Generate, Message
+from .model_task import ModelTask
+from .protocol import Cancel, Credential, Fetch, Generate, ManageModel, Message, Watch
 from .request import ClipRequest
 from .task import Task
+from .watching import Watching
 
 POLL_INTERVAL_S = 0.02
 _Task = TypeVar("_Task", bound=Task)
@@ -21,8 +23,13 @@ _Task = TypeVar("_Task", bound=Task)
 class Dispatcher:
     """Starts the courier when it is first needed and again after it has ended."""
 
-    def __init__(self, python_args: Sequence[str] = ()) -> None:
+    def __init__(
+        self, python_args: Sequence[str] = (), token_for: Callable[[str], str | None] = lambda server: None
+    ) -> None:
         self._python_args = tuple(python_args)
+        self._token_for = token_for
+        # The tokens that the present courier knows, by server.
+        self._told: dict[str, str] = {}
         self._courier: CourierProcess | None = None
         self._running: dict[int, Task] = {}
         self._next_tag = 1
@@ -53,6 +60,22 @@ class Dispatcher:
         delivery = Delivery(self._new_tag(), format_name)
         command = Fetch(delivery.tag, server, sidecar.job, sidecar.seed, format_name, finishing, str(target))
         return self._begin(delivery, command)
+
+    def watch(self, server: str, interval_s: float, expected: bool, watching: Watching | None = None) -> Watching:
+        """Look at a server again and again; with `watching`, from now on in this rhythm. Raises CourierStoppedError.
+
+        See `protocol.Watch`; `cancel` ends it.
+        """
+        watching = watching or Watching(self._new_tag(), server)
+        return self._begin(watching, Watch(watching.tag, server, interval_s, expected))
+
+    def manage_model(self, server: str, model: str, action: str, licences: Sequence[str] = ()) -> ModelTask:
+        """Have a model loaded or unloaded, or its licences accepted; see `protocol.ManageModel`.
+
+        Raises CourierStoppedError.
+        """
+        task = ModelTask(self._new_tag(), model, action)
+        return self._begin(task, ManageModel(task.tag, server, model, action, tuple(licences)))
 
     def cancel(self, task: Task) -> None:
         """Stop a task; it ends like every other."""
@@ -102,9 +125,17 @@ class Dispatcher:
         return tag
 
     def _begin(self, task: _Task, command: Message) -> _Task:
+        self._tell_token(getattr(command, "server", ""))
         self._send_starting(command)
         self._running[task.tag] = task
         return task
+
+    def _tell_token(self, server: str) -> None:
+        """Make sure that the courier knows the server's token of the moment."""
+        token = self._token_for(server) or ""
+        if token != self._told.get(server, ""):
+            self._send_starting(Credential(0, server, token))
+            self._told[server] = token
 
     def _send_starting(self, command: Message) -> None:
         if self._courier is not None:
@@ -115,6 +146,8 @@ class Dispatcher:
                 # It ended while nothing was wanted of it: start another.
                 self._fail_all(error)
         self._courier = CourierProcess(self._python_args)
+        for server, token in self._told.items():
+            self._courier.send(Credential(0, server, token))
         self._courier.send(command)
 
     def _fail_all(self, error: CourierStoppedError) -> list[Task]:

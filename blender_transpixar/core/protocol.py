@@ -1,7 +1,7 @@
 """The words between the add-on and its courier: one JSON object a line, UTF-8, both ways."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -50,6 +50,39 @@ class Cancel(Message):
     """Stop the errand `tag`; answered by Cancelled, or by its regular end when it was faster."""
 
     type: ClassVar[str] = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential(Message):
+    """The token to show to a server from now on; "" shows none."""
+
+    type: ClassVar[str] = "credential"
+    server: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Message):
+    """Look at a server every `interval_s` seconds until cancelled; sent again with its tag, look at once, then so.
+
+    A silent server is asked less and less often, unless its answer is `expected`.
+    """
+
+    type: ClassVar[str] = "watch"
+    server: str
+    interval_s: float
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ManageModel(Message):
+    """Accept the `licences` of a model, load it or unload it: `action` is the last word of the route."""
+
+    type: ClassVar[str] = "manage_model"
+    server: str
+    model: str
+    action: str
+    licences: Sequence[str] = ()
 
 
 # --- from the courier to the add-on ---------------------------------------------------------------------------------
@@ -122,6 +155,28 @@ class ContentReady(Message):
 
     type: ClassVar[str] = "content"
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen(Message):
+    """How a watched server is, whenever that changes: what it answered, or the `error` in the way of an answer.
+
+    `status`, `models` and `formats` are as the server sent them; None where they were not asked for again.
+    """
+
+    type: ClassVar[str] = "server"
+    error: Mapping[str, Any] | None
+    status: Mapping[str, Any] | None
+    models: Sequence[Mapping[str, Any]] | None
+    formats: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManaged(Message):
+    """The server did what ManageModel asked for; loading goes on."""
+
+    type: ClassVar[str] = "model"
+    model: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
