@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from .timing import clip_rate
 SIDECAR_SUFFIX = ".transpixar"
 FORMAT = "transpixar-clip"
 FORMAT_VERSION = 1
+_LARGEST_CANVAS = 1_000_000
 
 # One plain name, the same on every file system: a sidecar or a server must not reach outside of the clip's folder.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-_SAFE_PATTERN = re.compile(r"[A-Za-z0-9_-]*%0[1-9]d\.png")
+_SAFE_PATTERN = re.compile(r"[A-Za-z0-9_-]{0,100}%0[1-9]d\.png")
+# Windows keeps these for devices, whatever suffix they have.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,24 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Canvas:
+    """The picture a cropped clip was cut out of, in pixels: its size, and where the clip's top left corner was in it.
+
+    `x` counts from the left, `y` from the top; negative where the clip reaches beyond the picture.
+    """
+
+    width: int
+    height: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sidecar:
     """What a sidecar says: sizes in pixels, `fps` in frames per second, `first_frame` the number of the first file.
 
-    A finished clip has the recipe that finished it as `finishing`, and its `source`.
+    `model` is what made the clip (name, title, licence). A finished clip has the recipe that finished it as
+    `finishing`, and its `source`; a cropped one the `canvas` it was cut out of.
     """
 
     job: str
@@ -50,6 +67,8 @@ class Sidecar:
     sha256: Mapping[str, str]
     finishing: Mapping[str, Any] | None = None
     source: Origin | None = None
+    canvas: Canvas | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seed(self) -> int | None:
@@ -82,6 +101,8 @@ class Sidecar:
             sha256=dict(_of_type(data, "sha256", dict)),
             finishing=None if data.get("finishing") is None else dict(_of_type(data, "finishing", dict)),
             source=None if data.get("source") is None else _origin(_of_type(data, "source", dict)),
+            canvas=None if data.get("canvas") is None else _canvas(_of_type(data, "canvas", dict)),
+            model=dict(data["model"]) if isinstance(data.get("model"), dict) else {},
         )
         if not _SAFE_PATTERN.fullmatch(sidecar.pattern) or sidecar.first_frame < 0:
             raise _damaged("pattern")
@@ -131,7 +152,8 @@ class Clip:
 
 def is_safe_name(name: str) -> bool:
     """Whether this is one plain file name, the same on every file system."""
-    return _SAFE_NAME.fullmatch(name) is not None
+    is_plain = _SAFE_NAME.fullmatch(name) is not None
+    return is_plain and not name.endswith(".") and _RESERVED.fullmatch(name) is None
 
 
 def safe_name(name: str) -> str:
@@ -162,6 +184,14 @@ def _origin(data: Mapping[str, Any]) -> Origin:
     return Origin(name, sidecar, sha256)
 
 
+def _canvas(data: Mapping[str, Any]) -> Canvas:
+    x, y = (int(_of_type(data, key, int)) for key in ("x", "y"))
+    if max(abs(x), abs(y)) > _LARGEST_CANVAS:
+        raise _damaged("canvas")
+    width, height = (int(_positive(data, key, int, _LARGEST_CANVAS)) for key in ("width", "height"))
+    return Canvas(width, height, x, y)
+
+
 def _of_type(data: Mapping[str, Any], key: str, kinds: type | tuple[type, ...]) -> Any:
     value = data.get(key)
     if not isinstance(value, kinds) or isinstance(value, bool):
@@ -169,9 +199,9 @@ def _of_type(data: Mapping[str, Any], key: str, kinds: type | tuple[type, ...]) 
     return value
 
 
-def _positive(data: Mapping[str, Any], key: str, kinds: type | tuple[type, ...]) -> Any:
+def _positive(data: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], largest: float = 1e9) -> Any:
     value = _of_type(data, key, kinds)
-    if not 0 < value < 1e9:
+    if not 0 < value < largest:
         raise _damaged(key)
     return value
 

@@ -2,8 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from math import ceil, floor
+
+
+class Speed(str, Enum):
+    """How fast a clip runs in a scene of another frame rate."""
+
+    DURATION = "DURATION"
+    """It lasts as many seconds as it has: frames are held or skipped."""
+
+    FRAMES = "FRAMES"
+    """Each of its frames is shown for one frame of the scene."""
+
+    STRETCH = "STRETCH"
+    """One run through it lasts the given number of scene frames."""
 
 
 def scene_rate(fps: int, fps_base: float) -> Fraction:
@@ -21,35 +35,90 @@ def clip_rate(fps: float) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A clip that keeps its duration in seconds, standing in a scene of another frame rate.
+    """A clip on the scene's timeline.
 
     Rates are in frames per second, `start` is the scene frame on which the clip's first frame appears, `frame_count`
-    the clip's length in its own frames. Indices count the clip's frames from 0.
+    the clip's length in its own frames, `stretch` the scene frames that one run through them lasts (for Speed.STRETCH).
+    `repeats` says how often it runs, None for ever. Reversed, it runs from its last frame to its first; with
+    `ping_pong` each run goes there and back, without showing the frames at the turns twice. Where `hold_before` or
+    `hold_after` is set, its first or last picture stands outside of these runs; else nothing is shown there.
+
+    Indices count the clip's frames from 0.
     """
 
     start: int
     frame_count: int
     clip_fps: Fraction
     scene_fps: Fraction
+    speed: Speed = Speed.DURATION
+    stretch: int = 1
+    reverse: bool = False
+    ping_pong: bool = False
+    repeats: int | None = 1
+    hold_before: bool = False
+    hold_after: bool = False
 
     @property
-    def end(self) -> int:
-        """The first scene frame after the clip."""
-        return self.scene_frame_of(self.frame_count)
+    def order(self) -> list[int]:
+        """The clip's indices in the order in which one run shows them."""
+        order = list(range(self.frame_count))
+        if self.reverse:
+            order.reverse()
+        return order + order[-2:0:-1] if self.ping_pong else order
 
-    def scene_frame_of(self, index: int) -> int:
-        """The first scene frame at which frame `index` of the clip is due."""
-        return self.start + ceil(index * self.scene_fps / self.clip_fps)
+    @property
+    def rate(self) -> Fraction:
+        """Frames of the clip in one frame of the scene."""
+        if self.speed is Speed.FRAMES:
+            return Fraction(1)
+        if self.speed is Speed.STRETCH:
+            return Fraction(self.frame_count, self.stretch)
+        return self.clip_fps / self.scene_fps
+
+    @property
+    def run(self) -> Fraction:
+        """How many scene frames one run lasts."""
+        return self._run_length / self.rate
+
+    @property
+    def end(self) -> int | None:
+        """The first scene frame after the last run; None when it runs for ever."""
+        return None if self.repeats is None else self.scene_frame_of(self.repeats * self._run_length)
+
+    def scene_frame_of(self, position: int) -> int:
+        """The first scene frame at which a position, counted in shown clip frames from 0, is due."""
+        return self.start + ceil(position / self.rate)
 
     def index_at(self, scene_frame: int) -> int | None:
-        """The clip's frame on a scene frame, or None before the start and after the end."""
-        index = floor((scene_frame - self.start) * self.clip_fps / self.scene_fps)
-        return index if 0 <= index < self.frame_count else None
+        """The clip's frame on a scene frame, or None where nothing is shown."""
+        order = self.order
+        position = floor((scene_frame - self.start) * self.rate)
+        if position < 0:
+            return order[0] if self.hold_before else None
+        if self.repeats is not None and position >= self.repeats * len(order):
+            return order[-1] if self.hold_after else None
+        return order[position % len(order)]
 
-    def changes(self) -> Iterator[tuple[int, int]]:
-        """The (scene frame, clip index) pairs at which the picture changes, in order, each scene frame once."""
-        for index in range(self.frame_count):
-            frame = self.scene_frame_of(index)
+    def changes(self, runs: int = 1) -> Iterator[tuple[int, int]]:
+        """The (scene frame, clip index) pairs at which another picture is due, in order, each scene frame once.
+
+        For a clip that runs for ever, those of the first `runs` runs.
+        """
+        order = self.order
+        for position in range((self.repeats or runs) * len(order)):
+            frame = self.scene_frame_of(position)
             # A clip faster than the scene skips the frames that share a scene frame with a later one.
-            if frame < self.scene_frame_of(index + 1):
+            if frame < self.scene_frame_of(position + 1):
+                yield frame, order[position % len(order)]
+
+    def shown(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The (scene frame, clip index) pairs of every scene frame from `first` to `last` that shows a picture."""
+        for frame in range(first, last + 1):
+            index = self.index_at(frame)
+            if index is not None:
                 yield frame, index
+
+    @property
+    def _run_length(self) -> int:
+        """How many pictures one run shows."""
+        return max(2 * self.frame_count - 2, 1) if self.ping_pong else self.frame_count
