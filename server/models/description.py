@@ -109,6 +109,8 @@ class ModelDescription(_Described):
     dtype: Literal["float32", "bfloat16"] = "float32"
     licences: tuple[Licence, ...] = ()
     rgb: Literal["straight", "premultiplied"]
+    # The kinds of clips that a small model was trained on; empty for a model of the whole world.
+    effects: tuple[str, ...] = ()
     max_sequence_length: int = Field(default=226, ge=1)
     # Measured by `calibrate_mag_cache`; without them the faster qualities use FirstBlockCache.
     mag_ratios: tuple[float, ...] | None = None
