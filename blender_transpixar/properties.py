@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .bl import compat
+from .bl.clip_seed import LARGEST_SEED, RANDOM_SEED
 from .bl.known_models import suggest_models
 from .core.request import ClipRequest
 
-RANDOM_SEED = -1
-LARGEST_SEED = 2**31 - 1
 # What an enum says for "leave it to the model".
 MODELS_OWN = "MODEL"
+# What the sources of first frame and footage say for "without".
+NO_SOURCE = "NONE"
 
 # SKIP_SAVE keeps operators from remembering the arguments of their last call.
 _OPTIONS = {"SKIP_SAVE"}
@@ -112,7 +113,7 @@ _FIRST_FRAME_SOURCE = EnumProperty(
     name="First Frame",
     description="A picture that the clip begins with; where it is transparent, the clip begins transparent",
     items=(
-        ("NONE", "None", "Begin with whatever the prompt gives"),
+        (NO_SOURCE, "None", "Begin with whatever the prompt gives"),
         ("IMAGE", "Image", "Begin with an image of this file"),
         ("RENDER", "Render Result", "Begin with what was rendered last"),
         ("CAMERA", "Active Camera", "Render the current frame over a transparent background, and begin with that"),
@@ -130,7 +131,7 @@ _FOOTAGE_SOURCE = EnumProperty(
     name="Footage",
     description="A video that gets an alpha: its colors stay, the model cuts the effect out",
     items=(
-        ("NONE", "None", "Make the whole clip from the prompt"),
+        (NO_SOURCE, "None", "Make the whole clip from the prompt"),
         ("MOVIE_CLIP", "Movie Clip", "Give an alpha to a movie clip of this file"),
         ("STRIP", "Active Strip", "Give an alpha to the movie of the sequencer's active strip"),
         ("FILE", "File", "Give an alpha to a video on disk"),
@@ -187,23 +188,33 @@ class RequestProperties:
 REQUEST_PROPERTY_NAMES = tuple(RequestProperties.__annotations__)
 
 
-def request_from(values: Any) -> ClipRequest:
-    """The request for RequestProperties; their "the model's own" becomes None. Raises InvalidRequestError.
+def asked_of(values: Any) -> dict[str, Any]:
+    """RequestProperties as fields of a request, with None for what is left to the model.
 
-    The files that it begins with are not in it: `bl.inputs.inputs_for` tells them.
+    `first_frame` and `footage` are where they come from: the files themselves have no ids yet.
     """
-    return ClipRequest(
-        prompt=values.prompt,
-        negative_prompt=values.negative_prompt,
-        seed=None if values.seed == RANDOM_SEED else values.seed,
-        width=values.width or None,
-        height=values.height or None,
-        num_frames=values.num_frames or None,
-        steps=values.steps or None,
+    return {
+        "prompt": values.prompt,
+        "negative_prompt": values.negative_prompt,
+        "seed": None if values.seed == RANDOM_SEED else values.seed,
+        "width": values.width or None,
+        "height": values.height or None,
+        "num_frames": values.num_frames or None,
+        "steps": values.steps or None,
         # A 32-bit float as the number that was typed.
-        guidance=float(f"{values.guidance:.6g}") or None,
-        quality=None if values.quality == MODELS_OWN else values.quality.lower(),
-        num_clips=values.num_clips,
-        loop=values.loop or None,
-        model=values.model or None,
-    )
+        "guidance": float(f"{values.guidance:.6g}") or None,
+        "quality": None if values.quality == MODELS_OWN else values.quality.lower(),
+        "num_clips": values.num_clips,
+        "loop": values.loop or None,
+        "first_frame": None if values.first_frame_source == NO_SOURCE else values.first_frame_source,
+        "footage": None if values.footage_source == NO_SOURCE else values.footage_source,
+        "model": values.model or None,
+    }
+
+
+def request_from(values: Any) -> ClipRequest:
+    """The request for RequestProperties, without the files that it begins with. Raises InvalidRequestError.
+
+    `bl.inputs.inputs_for` gives those files.
+    """
+    return ClipRequest(**(asked_of(values) | {"first_frame": None, "footage": None}))

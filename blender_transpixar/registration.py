@@ -5,17 +5,22 @@ import bpy
 from . import settings
 from .bl import previews, pump
 from .finishing_properties import TransPixarFinishing
+from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
 from .operators.cancel import TRANSPIXAR_OT_cancel
 from .operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
+from .operators.dice_seed import TRANSPIXAR_OT_dice_seed
 from .operators.export_clip import TRANSPIXAR_OT_export_clip
 from .operators.finish_clip import TRANSPIXAR_OT_finish_clip
+from .operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
 from .operators.generate import TRANSPIXAR_OT_generate
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
+from .operators.set_size import TRANSPIXAR_OT_set_size
 from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
 from .preferences import TransPixarPreferences
 from .settings import TransPixarSettings
-from .ui.finish_panel import TRANSPIXAR_PT_finish
-from .ui.panel import TRANSPIXAR_PT_generate
+from .ui import finish_panel, inputs_section, model_section, panel, prompt_presets, prompt_section, sampling_section
+from .ui.prompt_presets import TRANSPIXAR_MT_prompt_presets
+from .ui.size_menu import TRANSPIXAR_MT_size
 
 _CLASSES = (
     TransPixarPreferences,
@@ -28,8 +33,19 @@ _CLASSES = (
     TRANSPIXAR_OT_use_raw_clip,
     TRANSPIXAR_OT_export_clip,
     TRANSPIXAR_OT_cancel_delivery,
-    TRANSPIXAR_PT_generate,
-    TRANSPIXAR_PT_finish,
+    TRANSPIXAR_OT_dice_seed,
+    TRANSPIXAR_OT_set_size,
+    TRANSPIXAR_OT_fit_to_model,
+    TRANSPIXAR_OT_add_prompt_preset,
+    TRANSPIXAR_MT_prompt_presets,
+    TRANSPIXAR_MT_size,
+    # The sidebar, in the order in which its sections stand.
+    *panel.PANELS,
+    *prompt_section.PANELS,
+    *model_section.PANELS,
+    *sampling_section.PANELS,
+    *inputs_section.PANELS,
+    *finish_panel.PANELS,
 )
 
 
@@ -38,12 +54,14 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     settings.add_to_scene()
+    prompt_presets.offer_shipped_presets()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
     pump.stop()
     previews.clear()
+    prompt_presets.withdraw_shipped_presets()
     settings.remove_from_scene()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -3,12 +3,31 @@
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import PointerProperty
+from bpy.props import BoolProperty, FloatProperty, PointerProperty
 
+from .bl.clip_length import frames_in, seconds
+from .bl.clip_seed import is_seed_locked, lock_seed
 from .finishing_properties import TransPixarFinishing
 from .properties import RequestProperties
 
 _FINISHING = PointerProperty(type=TransPixarFinishing)
+_SECONDS = FloatProperty(
+    name="Seconds",
+    description="Length of the clip in seconds, to the nearest that the model can make; 0 uses the model's own",
+    min=0.0,
+    soft_max=12.0,
+    step=50,
+    precision=2,
+    get=seconds,
+    set=lambda settings, duration: setattr(settings, "num_frames", frames_in(settings, duration)),
+)
+_SEED_LOCKED = BoolProperty(
+    name="Lock Seed",
+    description="Keep the seed, that of the last clip if there is one, so that only what you change changes; "
+    "unlocked, every clip gets a new one",
+    get=is_seed_locked,
+    set=lock_seed,
+)
 _FIRST_FRAME_IMAGE = PointerProperty(
     name="Image",
     description="The image that the clip begins with",
@@ -26,10 +45,14 @@ class TransPixarSettings(RequestProperties, bpy.types.PropertyGroup):
 
     if TYPE_CHECKING:
         finishing: TransPixarFinishing
+        seconds: float
+        seed_locked: bool
         first_frame_image: bpy.types.Image | None
         footage_clip: bpy.types.MovieClip | None
     else:
         finishing: _FINISHING
+        seconds: _SECONDS
+        seed_locked: _SEED_LOCKED
         first_frame_image: _FIRST_FRAME_IMAGE
         footage_clip: _FOOTAGE_CLIP
 

@@ -14,20 +14,15 @@ from ..operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
 from ..operators.export_clip import TRANSPIXAR_OT_export_clip
 from ..operators.finish_clip import TRANSPIXAR_OT_finish_clip
 from ..operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
-from .panel import TRANSPIXAR_PT_generate
+from .sections import Section, panels_of
 from .sentence import draw_sentence
 
 
-class TRANSPIXAR_PT_finish(bpy.types.Panel):
+class FinishSection(Section):
     """From a raw clip to one that composites right."""
 
-    bl_idname = "TRANSPIXAR_PT_finish"
+    name = "finish"
     bl_label = "Finish"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "TransPixar"
-    bl_parent_id = TRANSPIXAR_PT_generate.bl_idname
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw which clip, the settings, and the buttons or the progress."""
@@ -94,3 +89,6 @@ def _draw_outcome(layout: Any, context: bpy.types.Context, delivery: Delivery) -
         layout.label(text=f"Exported: {delivery.path.name}", icon="CHECKMARK")
     elif delivery.cancelled:
         layout.label(text="Cancelled", icon="INFO")
+
+
+PANELS = panels_of(FinishSection)

@@ -16,7 +16,7 @@ from blender_transpixar.bl.shown_clips import showing_on
 from blender_transpixar.bl.subject import subject
 from blender_transpixar.core.clip import Clip
 from blender_transpixar.operators.finish_clip import _Target
-from blender_transpixar.ui.finish_panel import TRANSPIXAR_PT_finish
+from blender_transpixar.ui.finish_panel import FinishSection
 from tests.addon.made_clips import write_clip
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
@@ -348,7 +348,7 @@ def panel(blender: None) -> Iterator[Callable[[], RecordedLayout]]:
             preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
             region=SimpleNamespace(width=300),
         )
-        TRANSPIXAR_PT_finish.draw(SimpleNamespace(layout=layout), context)
+        FinishSection.draw(SimpleNamespace(layout=layout), context)
         return layout
 
     return draw

@@ -1,0 +1,8 @@
+"""Prompt preset: snow."""
+
+import bpy
+
+settings = bpy.context.scene.transpixar
+
+settings.prompt = "white snow falling"
+settings.negative_prompt = ""
