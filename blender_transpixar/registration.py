@@ -3,7 +3,7 @@
 import bpy
 
 from . import settings
-from .bl import previews, pump
+from .bl import asset_start, previews, pump
 from .finishing_properties import TransPixarFinishing
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
 from .operators.cancel import TRANSPIXAR_OT_cancel
@@ -13,8 +13,11 @@ from .operators.export_clip import TRANSPIXAR_OT_export_clip
 from .operators.finish_clip import TRANSPIXAR_OT_finish_clip
 from .operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
 from .operators.generate import TRANSPIXAR_OT_generate
+from .operators.keep_as_asset import TRANSPIXAR_OT_keep_as_asset
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
+from .operators.register_library import TRANSPIXAR_OT_register_library
 from .operators.set_size import TRANSPIXAR_OT_set_size
+from .operators.start_at_current_frame import TRANSPIXAR_OT_start_at_current_frame
 from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
 from .preferences import TransPixarPreferences
 from .settings import TransPixarSettings
@@ -33,6 +36,9 @@ _CLASSES = (
     TRANSPIXAR_OT_use_raw_clip,
     TRANSPIXAR_OT_export_clip,
     TRANSPIXAR_OT_cancel_delivery,
+    TRANSPIXAR_OT_keep_as_asset,
+    TRANSPIXAR_OT_register_library,
+    TRANSPIXAR_OT_start_at_current_frame,
     TRANSPIXAR_OT_dice_seed,
     TRANSPIXAR_OT_set_size,
     TRANSPIXAR_OT_fit_to_model,
@@ -55,10 +61,12 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()
+    asset_start.add_handlers()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
+    asset_start.remove_handlers()
     pump.stop()
     previews.clear()
     prompt_presets.withdraw_shipped_presets()

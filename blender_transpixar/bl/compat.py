@@ -35,3 +35,15 @@ def fcurves(animated: Any) -> Any:
     if bpy.app.version < (5, 0, 0):
         return data.action.fcurves
     return data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves
+
+
+def own_action(animated: Any) -> None:
+    """Give a datablock that was copied its own copy of its action, which copying leaves shared."""
+    data = animated.animation_data
+    if data is None or data.action is None:
+        return
+    slot = data.action_slot.identifier if getattr(data, "action_slot", None) is not None else None
+    data.action = data.action.copy()
+    # Since 4.4 an action animates through a slot, which is found by its name or lost.
+    if slot is not None and data.action_slot is None:
+        data.action_slot = data.action.slots[slot]

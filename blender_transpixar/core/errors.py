@@ -124,6 +124,12 @@ class InvalidClipError(TransPixarError):
     code = "invalid_clip"
 
 
+class InvalidLibraryError(TransPixarError):
+    """The asset library holds something that cannot be kept as it is and be added to."""
+
+    code = "invalid_library"
+
+
 class CourierStoppedError(TransPixarError):
     """The courier process ended by itself."""
 

@@ -1,0 +1,99 @@
+"""A clip as an asset: a .blend file beside its frames, written without a trace in the open file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.catalogs import ensure_catalog
+from ..core.clip import Clip
+from ..core.effect_kinds import kind_of, tags_of
+from ..core.library import asset_file, bring_in, model_of
+from ..core.saving import os_errors_as_sentences, temporary_path
+from .asset_preview import set_preview
+from .asset_start import mark_to_start_when_dropped
+from .plane import Placement, place_plane
+
+_HEIGHT_M = 1.0
+_LONGEST_NAME = 60
+# What placing a clip can create. Everything new in these is removed again.
+_COLLECTIONS = (
+    *("scenes", "objects", "meshes", "materials", "images", "actions"),
+    *("node_groups", "textures", "worlds", "cameras", "collections"),
+)
+
+
+def keep_as_asset(clip: Clip, library: Path) -> Path:
+    """Bring a clip into a library and make it an asset there; returns the asset's .blend file.
+
+    One that is an asset there already stays as it is. Raises TransPixarError; what the library held stays whatever
+    happens, and the open file is as before.
+    """
+    clip = bring_in(clip, library)
+    target = asset_file(clip)
+    if not target.is_file():
+        catalog_id = ensure_catalog(library, kind_of(prompt_of(clip)))
+        _write(clip, catalog_id, target)
+    return target
+
+
+def prompt_of(clip: Clip) -> str:
+    """The prompt that made a clip; its file name when the sidecar does not tell."""
+    return str(clip.sidecar.request.get("prompt") or clip.sidecar_path.stem.replace("-", " "))
+
+
+def _write(clip: Clip, catalog_id: str, target: Path) -> None:
+    temporary = temporary_path(target).with_suffix(".blend")
+    try:
+        with _nothing_left_behind():
+            scene = bpy.data.scenes.new("TransPixar Asset")
+            plane = place_plane(clip, scene, scene.collection, Placement((0.0, 0.0, 0.0), _HEIGHT_M, 1))
+            plane.name = _name_of(clip)
+            _describe(plane, clip, catalog_id)
+            mark_to_start_when_dropped(plane)
+            with os_errors_as_sentences(target.parent):
+                # Relative paths, so that the library can be moved with its frames. It does not touch the session's.
+                bpy.data.libraries.write(str(temporary), {plane}, path_remap="RELATIVE_ALL", compress=True)
+        with os_errors_as_sentences(target.parent):
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _describe(plane: bpy.types.Object, clip: Clip, catalog_id: str) -> None:
+    plane.asset_mark()
+    asset: Any = plane.asset_data
+    prompt, model, request = prompt_of(clip), model_of(clip), clip.sidecar.request
+    title = str(model.get("title") or model.get("name") or "TransPixar")
+    asset.description = f"{prompt}\nSeed {request.get('seed', 'unknown')}, made by {title}"
+    asset.author = title
+    asset.license = str(model.get("licence") or "")
+    asset.catalog_id = catalog_id
+    for tag in (*tags_of(prompt), kind_of(prompt)):
+        asset.tags.new(tag, skip_if_exists=True)
+    set_preview(plane, clip)
+
+
+def _name_of(clip: Clip) -> str:
+    """The prompt as a title; the folder's name, which is unlike any other, where an object of that title is there."""
+    words = prompt_of(clip).strip()
+    title = (words[:1].upper() + words[1:])[:_LONGEST_NAME].rstrip(" ,.")
+    taken = not title or title in bpy.data.objects
+    return clip.folder.name[:_LONGEST_NAME] if taken else title
+
+
+@contextmanager
+def _nothing_left_behind() -> Iterator[None]:
+    """Remove every datablock that is made inside, whatever happens."""
+    before = {block.session_uid for block in _blocks()}
+    try:
+        yield
+    finally:
+        bpy.data.batch_remove([block for block in _blocks() if block.session_uid not in before])
+
+
+def _blocks() -> Iterator[bpy.types.ID]:
+    for name in _COLLECTIONS:
+        yield from getattr(bpy.data, name, ())

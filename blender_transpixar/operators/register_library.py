@@ -1,0 +1,47 @@
+"""Add the library to those that Blender's Asset Browser shows, after asking."""
+
+import bpy
+
+from ..bl.asset_library import library_folder, register_library, registered
+from ..core.errors import TransPixarError
+
+
+class TRANSPIXAR_OT_register_library(bpy.types.Operator):
+    """Make the library's folder and add it to the asset libraries in Blender's preferences."""
+
+    bl_idname = "transpixar.register_library"
+    bl_label = "Show in Asset Browser"
+    bl_description = (
+        "Add the library's folder to the asset libraries in Blender's preferences, under the name TransPixar, "
+        "so that kept clips can be dragged from the Asset Browser"
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Once is enough."""
+        if registered(context) is not None:
+            cls.poll_message_set("The library is among the asset libraries already")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask first: this changes Blender's preferences, not only the file."""
+        return context.window_manager.invoke_props_dialog(self, width=420)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Say what will be done."""
+        column = self.layout.column(align=True)
+        column.label(text="This adds an asset library to Blender's preferences:")
+        column.label(text="TransPixar", icon="ASSET_MANAGER")
+        column.label(text=str(library_folder(context)), icon="FILE_FOLDER")
+        column.label(text="It can be removed in Preferences > File Paths.")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add the library."""
+        try:
+            library = register_library(context)
+        except TransPixarError as error:
+            self.report({"ERROR"}, error.message)
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{library.name} is an asset library now: {library.path}")
+        return {"FINISHED"}
