@@ -1,19 +1,53 @@
 """The add-on's preferences, and what they amount to."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
-from .bl import compat
+from .bl import compat, server_location
 from .core.address import DEFAULT_ADDRESS, is_loopback, normalise
-from .core.errors import OnlineAccessError
+from .core.errors import InvalidAddressError, OnlineAccessError
+from .core.server_file import read_token
+from .core.server_options import ServerOptions
 
 _SERVER_ADDRESS = StringProperty(
-    name="Server Address",
-    description="Where the TransPixar server listens",
-    default=DEFAULT_ADDRESS,
+    name="Address",
+    description="Where the TransPixar server listens, for example render-box:8420 or https://clips.example.org. "
+    "Empty: the server that runs on this computer, at whatever port it has",
+)
+_SERVER_TOKEN = StringProperty(
+    name="Token",
+    description="What a server that was started with a token wants to be shown. A server on this computer need not be "
+    "told: its token is read from the file that it names",
+    subtype="PASSWORD",
+)
+_SERVER_PYTHON = StringProperty(
+    name="Server Python",
+    description="The Python, or the folder, of the environment in which the server is installed. "
+    "Empty: looked for beside the add-on and in the server's data folder",
+    subtype="FILE_PATH",
+)
+_SERVER_COMMAND = StringProperty(
+    name="Command",
+    description="The whole command that starts the server, in place of Server Python; for example "
+    '"/opt/transpixar/bin/python" -m server --device cuda:1. Options for its address are added',
+)
+_SERVER_FOLDER = StringProperty(
+    name="Run In",
+    description="The folder that the command is run in, for example a copy of the server's repository. "
+    "Empty: your home folder",
+    subtype="DIR_PATH",
+)
+_START_WITH_FIRST_CLIP = BoolProperty(
+    name="Start with the First Clip",
+    description="Start the server when a clip is wanted and none is running",
+)
+_KEEP_RUNNING = BoolProperty(
+    name="Keep Running when Blender Closes",
+    description="Leave the server running when Blender closes, so that clips that wait are made. "
+    "It counts from the server's next start",
 )
 _CLIP_FOLDER = StringProperty(
     name="Clip Folder",
@@ -21,6 +55,11 @@ _CLIP_FOLDER = StringProperty(
     "or in the extension's own folder while the file has not been saved",
     subtype="DIR_PATH",
     options=compat.BLEND_RELATIVE_PATH,
+)
+_LIBRARY_FOLDER = StringProperty(
+    name="Library Folder",
+    description="Where the asset library of kept clips is. Empty: in the extension's own folder",
+    subtype="DIR_PATH",
 )
 
 
@@ -31,20 +70,56 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
 
     if TYPE_CHECKING:
         server_address: str
+        server_token: str
+        server_python: str
+        server_command: str
+        server_folder: str
+        start_with_first_clip: bool
+        keep_running: bool
         clip_folder: str
+        library_folder: str
     else:
         server_address: _SERVER_ADDRESS
+        server_token: _SERVER_TOKEN
+        server_python: _SERVER_PYTHON
+        server_command: _SERVER_COMMAND
+        server_folder: _SERVER_FOLDER
+        start_with_first_clip: _START_WITH_FIRST_CLIP
+        keep_running: _KEEP_RUNNING
         clip_folder: _CLIP_FOLDER
+        library_folder: _LIBRARY_FOLDER
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the two settings."""
+        """Draw the server first, then the folders."""
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "server_address")
-        layout.prop(self, "clip_folder")
+        layout.use_property_decorate = False
+        _draw_server(layout, self)
+        header, body = layout.panel("transpixar_start", default_closed=True)
+        header.label(text="Starting the Server")
+        if body is not None:
+            _draw_start(body, self)
+        folders = layout.column(heading="Folders")
+        folders.prop(self, "clip_folder", placeholder="Beside the .blend file")
+        folders.prop(self, "library_folder", placeholder="In the extension's folder")
 
 
-def _preferences(context: bpy.types.Context) -> TransPixarPreferences | None:
+def _draw_server(layout: Any, preferences: TransPixarPreferences) -> None:
+    column = layout.column(heading="Server")
+    column.prop(preferences, "server_address", placeholder="The one on this computer")
+    column.prop(preferences, "server_token")
+    column.prop(preferences, "server_python", placeholder="Found by itself")
+
+
+def _draw_start(layout: Any, preferences: TransPixarPreferences) -> None:
+    layout.use_property_split = True
+    layout.prop(preferences, "server_command", placeholder="python -m server")
+    layout.prop(preferences, "server_folder", placeholder="Your home folder")
+    layout.prop(preferences, "start_with_first_clip")
+    layout.prop(preferences, "keep_running")
+
+
+def preferences_of(context: bpy.types.Context) -> TransPixarPreferences | None:
     """None when the classes were registered without enabling the add-on, as a script may do."""
     addon = context.preferences.addons.get(__package__)
     return addon.preferences if addon else None
@@ -52,8 +127,11 @@ def _preferences(context: bpy.types.Context) -> TransPixarPreferences | None:
 
 def server_url(context: bpy.types.Context) -> str:
     """The server's base URL. Raises InvalidAddressError, or OnlineAccessError for another computer while offline."""
-    preferences = _preferences(context)
-    url = normalise(preferences.server_address if preferences else DEFAULT_ADDRESS)
+    preferences = preferences_of(context)
+    typed = preferences.server_address.strip() if preferences else ""
+    if not typed:
+        return _url_on_this_computer(preferences)
+    url = normalise(typed)
     if not is_loopback(url) and not bpy.app.online_access:
         raise OnlineAccessError(
             f"{url} is on another computer. Turn on Allow Online Access in Preferences > System, "
@@ -62,20 +140,73 @@ def server_url(context: bpy.types.Context) -> str:
     return url
 
 
+def server_token(url: str) -> str | None:
+    """The token for the server at a base URL: that of the preferences, else that of the file that the server names.
+
+    What is typed goes to the server of the preferences' own address only.
+    """
+    preferences = preferences_of(bpy.context)
+    typed = preferences.server_token.strip() if preferences else ""
+    if typed and url == _own_url():
+        return typed
+    found = server_location.found(preferences.server_command if preferences else "")
+    if found is not None and found.url == url and found.token_file is not None:
+        return read_token(found.token_file)
+    return None
+
+
+def server_options(context: bpy.types.Context) -> ServerOptions:
+    """How to start the server, without its address."""
+    preferences = preferences_of(context)
+    if preferences is None:
+        return ServerOptions()
+    python, folder = (
+        bpy.path.abspath(path) if path else "" for path in (preferences.server_python, preferences.server_folder)
+    )
+    return ServerOptions(preferences.server_command, python, folder)
+
+
 def clip_folder(context: bpy.types.Context) -> Path:
     """Where finished clips are kept, as an absolute path; it need not exist yet."""
-    preferences = _preferences(context)
+    preferences = preferences_of(context)
     chosen = preferences.clip_folder if preferences else ""
     if chosen and (bpy.data.filepath or not chosen.startswith("//")):
         return Path(bpy.path.abspath(chosen)).absolute()
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "transpixar"
-    return _own_folder() / "clips"
+    return own_folder() / "clips"
 
 
-def _own_folder() -> Path:
+def library_folder(context: bpy.types.Context) -> Path:
+    """Where the asset library is, as an absolute path; it need not exist yet."""
+    preferences = preferences_of(context)
+    chosen = preferences.library_folder if preferences else ""
+    return Path(bpy.path.abspath(chosen)).absolute() if chosen else own_folder() / "library"
+
+
+def own_folder() -> Path:
+    """The folder for what this user's add-on keeps, as an absolute path; it need not exist yet."""
     try:
         return Path(bpy.utils.extension_path_user(__package__))
     except ValueError:
         # Enabled straight from a working copy, not installed as an extension.
         return Path(bpy.utils.user_resource("DATAFILES")) / "transpixar"
+
+
+# Until those who ask for it under this name have moved.
+_own_folder = own_folder
+
+
+def _own_url() -> str | None:
+    try:
+        return server_url(bpy.context)
+    except (InvalidAddressError, OnlineAccessError):
+        return None
+
+
+def _url_on_this_computer(preferences: TransPixarPreferences | None) -> str:
+    started = server_location.started_at()
+    if started is not None:
+        return started
+    found = server_location.found(preferences.server_command if preferences else "")
+    return found.url if found is not None else DEFAULT_ADDRESS

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import bpy
 
+from .. import preferences
 from ..core.delivery import Delivery
 from ..core.dispatcher import Dispatcher
 from ..core.generation import Generation
@@ -22,13 +23,15 @@ _generation: Generation | None = None
 _delivery: Delivery | None = None
 # What is followed by the timer, by tag, with what to do at its end.
 _followed: dict[int, tuple[Task, Callable[[Any], bool]]] = {}
+# What else is called at every tick, until it returns False.
+_routines: list[Callable[[], bool]] = []
 
 
 def dispatcher() -> Dispatcher:
     """The dispatcher, made when it is first needed; Blender's own interpreter options go to the courier."""
     global _dispatcher
     if _dispatcher is None:
-        _dispatcher = Dispatcher(bpy.app.python_args)
+        _dispatcher = Dispatcher(bpy.app.python_args, preferences.server_token)
     return _dispatcher
 
 
@@ -73,8 +76,14 @@ def follow(task: _Task, on_finished: Callable[[_Task], bool]) -> None:
     """
     show(task)
     _followed[task.tag] = task, on_finished
-    if not bpy.app.timers.is_registered(tick):
-        bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
+    _wake()
+
+
+def keep_calling(routine: Callable[[], bool]) -> None:
+    """Call a routine at every tick until it returns False; asking twice for the same changes nothing."""
+    if routine not in _routines:
+        _routines.append(routine)
+    _wake()
 
 
 def wait(context: bpy.types.Context, task: Task) -> None:
@@ -102,7 +111,10 @@ def tick() -> float | None:
         if task.finished and on_finished(task):
             del _followed[tag]
             redraw()
-    return TICK_S if _followed or (_dispatcher is not None and _dispatcher.busy) else None
+    for routine in list(_routines):
+        if not routine():
+            _routines.remove(routine)
+    return TICK_S if _followed or _routines or (_dispatcher is not None and _dispatcher.busy) else None
 
 
 def redraw() -> None:
@@ -122,6 +134,12 @@ def stop() -> None:
         _dispatcher.close()
     _dispatcher = _generation = _delivery = None
     _followed.clear()
+    _routines.clear()
+
+
+def _wake() -> None:
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
 
 
 def _is_at_work(task: Task | None) -> bool:

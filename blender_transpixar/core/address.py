@@ -10,7 +10,7 @@ DEFAULT_PORT = 8420
 
 
 def normalise(text: str) -> str:
-    """The base URL for what was typed: `localhost:8420` becomes `http://127.0.0.1:8420`.
+    """The base URL for what was typed: `localhost:8420`, or the port alone, becomes `http://127.0.0.1:8420`.
 
     `localhost` is replaced by its number because resolving the name starts a thread. Without a port, `http` means the
     server's usual 8420 and `https` its own 443. Raises InvalidAddressError.
@@ -18,6 +18,8 @@ def normalise(text: str) -> str:
     typed = text.strip()
     if not typed:
         return DEFAULT_ADDRESS
+    if typed.removeprefix(":").isdecimal():
+        typed = f"127.0.0.1:{typed.removeprefix(':')}"
     try:
         parts = urlsplit(typed if "://" in typed else f"http://{_bracketed(typed)}")
         host, port = parts.hostname, parts.port
@@ -43,6 +45,12 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def parts(url: str) -> tuple[str, int]:
+    """The host and the port of a normalised address."""
+    split = urlsplit(url)
+    return split.hostname or "127.0.0.1", split.port or 443
 
 
 def _bracketed(typed: str) -> str:

@@ -82,6 +82,16 @@ class ServerRefusedError(TransPixarError):
     code = "server_refused"
 
 
+class ServerBusyError(ServerRefusedError):
+    """The server takes nothing more just now; `retry_after` are the seconds to wait, where it says so."""
+
+    def __init__(
+        self, message: str, *, code: str | None = None, field: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, field=field)
+        self.retry_after = retry_after
+
+
 class JobFailedError(TransPixarError):
     """The server could not make the clip; its own sentence is passed on."""
 
@@ -128,6 +138,18 @@ class InvalidLibraryError(TransPixarError):
     """The asset library holds something that cannot be kept as it is and be added to."""
 
     code = "invalid_library"
+
+
+class ServerNotConfiguredError(TransPixarError):
+    """The add-on's preferences do not say how to start the server, or say it wrongly."""
+
+    code = "server_not_configured"
+
+
+class ServerNotStartedError(TransPixarError):
+    """The server could not be started, or has ended by itself."""
+
+    code = "server_not_started"
 
 
 class CourierStoppedError(TransPixarError):

@@ -1,0 +1,222 @@
+"""The server as Blender knows it: its state for panels, the watch that keeps the state fresh, starting and stopping.
+
+Nothing here waits or talks to the network: a courier looks at the server, and the pump's timer brings what it saw.
+Panels call `want_watch` whenever they draw; when nobody has drawn for a while, nobody looks any more.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+from .. import preferences
+from ..core.errors import (
+    InvalidAddressError,
+    OnlineAccessError,
+    ServerNotStartedError,
+    TransPixarError,
+)
+from ..core.launcher import Launcher, Phase, address_for_start, can_start_at
+from ..core.model_task import ModelTask
+from ..core.server_options import ServerOptions, command_line
+from ..core.server_state import Condition, Facts, ServerState, judge
+from ..core.watching import Watching
+from . import pump, server_location
+
+# How long nobody may have drawn the state before the watch ends, and when those who may show it are asked to draw.
+UNSEEN_S = 30.0
+_ASK_AFTER_S = 20.0
+_INTERVAL_S = 2.0
+_EXPECTING_INTERVAL_S = 0.4
+# How often the disk is asked whether a server could be started.
+_CHECK_INTERVAL_S = 3.0
+
+_launcher: Launcher | None = None
+_watching: Watching | None = None
+# What the watch was begun with: the address, the token, and whether something is expected.
+_watched: tuple[str, str | None, bool] | None = None
+_looked_at = float("-inf")
+_asked_to_draw = False
+_start_problem: tuple[float, ServerOptions, TransPixarError | None] | None = None
+
+
+def launcher() -> Launcher:
+    """The one server of this Blender; its log lies in the extension's own folder."""
+    global _launcher
+    if _launcher is None:
+        _launcher = Launcher(preferences.own_folder() / "log")
+    return _launcher
+
+
+def state() -> ServerState:
+    """How the server is, from what is known already; call `want_watch` to keep that fresh."""
+    context = bpy.context
+    try:
+        url = preferences.server_url(context)
+    except (InvalidAddressError, OnlineAccessError) as error:
+        return judge(Facts(address_problem=error))
+    child = launcher()
+    here = not child.url or child.url == url
+    return judge(
+        Facts(
+            url=url,
+            start_problem=_why_not_start(context, url),
+            launcher_phase=child.phase if here else Phase.ABSENT,
+            launcher_error=child.error if here else None,
+            watching=_watching if _watching is not None and _watching.server == url else None,
+        )
+    )
+
+
+def want_watch() -> None:
+    """Note that somebody looks at the state, and see to it that it is kept fresh for a while."""
+    global _looked_at, _asked_to_draw
+    _looked_at, _asked_to_draw = time.monotonic(), False
+    pump.keep_calling(_tick)
+
+
+def look_again() -> None:
+    """Look at the server now instead of at the next turn."""
+    global _watched
+    _watched = None
+    server_location.forget()
+    want_watch()
+
+
+def start(context: bpy.types.Context) -> None:
+    """Start the server at the address of the preferences, without waiting for it.
+
+    Raises the errors of `preferences.server_url`, ServerNotConfiguredError and ServerNotStartedError.
+    """
+    url = preferences.server_url(context)
+    _check_place(url)
+    settings = preferences.preferences_of(context)
+    automatic = settings is None or not settings.server_address.strip()
+    if automatic and not launcher().runs:
+        url = address_for_start(url)
+    options = replace(preferences.server_options(context), url=url)
+    launcher().start(options, _places(), stay=settings is not None and settings.keep_running)
+    server_location.note_started(launcher().url if automatic else None)
+    look_again()
+
+
+def start_for_clip(context: bpy.types.Context) -> None:
+    """Start the server for a clip when the preferences ask for that and none is known to run. Raises as `start`."""
+    settings = preferences.preferences_of(context)
+    if settings is None or not settings.start_with_first_clip or launcher().runs:
+        return
+    url = preferences.server_url(context)
+    found = server_location.found(settings.server_command)
+    if can_start_at(url) and not (found is not None and found.url == url) and not state().answers:
+        start(context)
+
+
+def stop() -> None:
+    """Ask the server that this Blender has started to end; the timer presses on."""
+    launcher().stop()
+    look_again()
+
+
+def manage_model(context: bpy.types.Context, name: str, action: str, licences: tuple[str, ...] = ()) -> ModelTask:
+    """Ask the server to load or unload a model, or accept its licences; see `protocol.ManageModel`.
+
+    Raises the errors of `preferences.server_url` and CourierStoppedError.
+    """
+    return pump.dispatcher().manage_model(preferences.server_url(context), name, action, licences)
+
+
+def wait_while(context: bpy.types.Context, conditions: set[Condition], patience_s: float) -> ServerState:
+    """Wait while the state is one of these, for scripts; the last state when it changed or patience is over."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        want_watch()
+        pump.tick()
+        seen = state()
+        if seen.condition not in conditions or time.monotonic() >= deadline:
+            return seen
+        time.sleep(0.02)
+
+
+def end() -> None:
+    """Let go of everything when the add-on is disabled or Blender closes."""
+    global _launcher, _watching, _watched, _start_problem
+    if _launcher is not None:
+        _launcher.close()
+    _launcher = _watching = _watched = _start_problem = None
+    server_location.note_started(None)
+
+
+def _tick() -> bool:
+    """One round of the timer; False when nobody needs another."""
+    global _asked_to_draw
+    child = launcher()
+    if child.poll():
+        if child.phase in (Phase.ABSENT, Phase.ENDED):
+            server_location.note_started(None)
+        pump.redraw()
+    unseen_s = time.monotonic() - _looked_at
+    expecting = child.phase in (Phase.STARTING, Phase.STOPPING)
+    if unseen_s >= UNSEEN_S and not expecting:
+        _end_watch()
+        return False
+    if unseen_s >= _ASK_AFTER_S and not _asked_to_draw:
+        # A panel that is in sight but has had nothing new to show draws now, and so wants the watch to go on.
+        _asked_to_draw = True
+        pump.redraw()
+    _keep_watch(expecting)
+    return True
+
+
+def _keep_watch(expecting: bool) -> None:
+    """Begin the watch, or begin it anew where address, token or rhythm are other ones."""
+    global _watching, _watched
+    try:
+        url = preferences.server_url(bpy.context)
+        wanted = url, preferences.server_token(url), expecting
+        if _watching is not None and (_watching.finished or _watching.server != url):
+            _end_watch()
+        if _watching is None or wanted != _watched:
+            interval = _EXPECTING_INTERVAL_S if expecting else _INTERVAL_S
+            _watching = pump.dispatcher().watch(url, interval, expecting, _watching)
+            _watched = wanted
+    except TransPixarError:
+        # The state says what is wrong with the address; a courier that cannot be started fails every other task too.
+        _end_watch()
+
+
+def _end_watch() -> None:
+    global _watching, _watched
+    if _watching is not None and not _watching.finished:
+        pump.dispatcher().cancel(_watching)
+    _watching = _watched = None
+
+
+def _why_not_start(context: bpy.types.Context, url: str) -> TransPixarError | None:
+    """Why no server can be started, None when one can; the disk is asked now and then only."""
+    global _start_problem
+    asked = replace(preferences.server_options(context), url=url)
+    now = time.monotonic()
+    if _start_problem is None or _start_problem[1] != asked or now - _start_problem[0] >= _CHECK_INTERVAL_S:
+        try:
+            _check_place(url)
+            command_line(asked, _places())
+            problem = None
+        except TransPixarError as error:
+            problem = error
+        _start_problem = now, asked, problem
+    return _start_problem[2]
+
+
+def _check_place(url: str) -> None:
+    if not can_start_at(url):
+        raise ServerNotStartedError(
+            f"No server answers at {url}. Start it on that computer, or correct the address in the add-on's "
+            "preferences.",
+            code="server_elsewhere",
+        )
+
+
+def _places() -> list[Path]:
+    """Where a working copy of the project may be: around this add-on."""
+    return [Path(__file__).resolve().parent.parent.parent]
