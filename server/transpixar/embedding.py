@@ -53,7 +53,8 @@ class RGBAPatchEmbed(CogVideoXPatchEmbed):
         text_and_rgb = super().forward(text_embeds, rgb)  # (B, T + L, D)
         # The text goes in again because stock code adds positions to text and video as one table; it is a few tokens.
         alpha = super().forward(text_embeds, alpha)[:, text_embeds.shape[1] :]  # (B, L, D)
-        return torch.cat([text_and_rgb, alpha + self.domain_emb], dim=1)
+        # Float32 in training, whatever the base computes in.
+        return torch.cat([text_and_rgb, alpha + self.domain_emb.to(alpha.dtype)], dim=1)
 
     def _get_positional_embeddings(
         self, sample_height: int, sample_width: int, sample_frames: int, device: torch.device | None = None

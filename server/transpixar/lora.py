@@ -5,6 +5,7 @@ Built on peft's ``LoraVariant``, the extension point that peft's own aLoRA uses,
 layers still stack and every peft and diffusers adapter call keeps working.
 """
 
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import torch
@@ -75,7 +76,10 @@ class AlphaOnlyLora(LoraVariant):
         alpha_length = alora_offsets[0]
         lora_a, lora_b = module.lora_A[active_adapter], module.lora_B[active_adapter]
         alpha = module.lora_dropout[active_adapter](x[:, -alpha_length:])  # (B, L, D_in)
-        delta = lora_b(lora_a(alpha)) * module.scaling[active_adapter]  # (B, L, D_out)
+        # In training A and B are float32 on a base in bfloat16; they compute in the base's dtype all the same.
+        is_master = lora_a.weight.dtype == torch.float32 and alpha.dtype in (torch.bfloat16, torch.float16)
+        with torch.autocast(alpha.device.type, alpha.dtype) if is_master else nullcontext():
+            delta = lora_b(lora_a(alpha)) * module.scaling[active_adapter]  # (B, L, D_out)
         # In place: `result` is the fresh output of a linear layer, which autograd does not need again, and at full
         # size a copy would be 200 MB for every projection of every block.
         result[:, -alpha_length:] += delta.to(result.dtype)
