@@ -34,6 +34,7 @@ class Clip:
         num_frames: int | None,
         default: "Clip",
         image_to_video: bool,
+        image_optional: bool = False,
     ) -> Self:
         """Settle on a clip.
 
@@ -44,13 +45,14 @@ class Clip:
             num_frames: number of frames asked for, if it is.
             default: the model's own size and length, where nothing is asked for or given.
             image_to_video: the base reads a first frame.
+            image_optional: and can do without.
 
         Raises:
             ValueError: what is given contradicts itself or the model; the sentence says what to give.
         """
         footage = None if rgb_video is None else GivenFrames.of_footage(rgb_video)
         first = None if image is None else GivenFrames.of_image(image)
-        _check_conditions(first, footage, image_to_video)
+        _check_conditions(first, footage, image_to_video, image_optional)
         if footage is not None and image_to_video:
             first = footage.first()
         given = footage or first
@@ -89,7 +91,9 @@ class Clip:
             )
 
 
-def _check_conditions(image: GivenFrames | None, footage: GivenFrames | None, image_to_video: bool) -> None:
+def _check_conditions(
+    image: GivenFrames | None, footage: GivenFrames | None, image_to_video: bool, image_optional: bool
+) -> None:
     if image is not None and footage is not None:
         raise ValueError("Both image and rgb_video are given; give one, because the video holds its first frame.")
     if image is not None and not image_to_video:
@@ -97,7 +101,7 @@ def _check_conditions(image: GivenFrames | None, footage: GivenFrames | None, im
             "This model was not trained to start from an image; use an image-to-video base such as CogVideoX-5B-I2V, "
             "or leave image out."
         )
-    if image is None and footage is None and image_to_video:
+    if image is None and footage is None and image_to_video and not image_optional:
         raise ValueError(
             "This model needs a first frame; give image, or use a text-to-video base such as CogVideoX-5B."
         )

@@ -41,6 +41,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             returns True, the running call raises `GenerationCancelled`. None for never.
         batch_guidance: see `Denoiser`.
         skip_guidance_below: see `Denoiser`; at 1.0 the clip is that of full guidance, up to rounding.
+        image_optional: an image-to-video base that makes clips from words alone as well, its image latents zero then.
         predicted_clean_latents: the sampler's estimate of the clean latents after the last finished step,
             ``(B, 2F, C, H, W)``, for `decode_preview`; None before the first.
     """
@@ -48,6 +49,7 @@ class TransPixarPipeline(CogVideoXPipeline):
     should_stop: StopRequest | None = None
     batch_guidance: bool = True
     skip_guidance_below: float = 1.0
+    image_optional: bool = False
     predicted_clean_latents: torch.Tensor | None = None
     _current_timestep: torch.Tensor | None = None
 
@@ -61,6 +63,7 @@ class TransPixarPipeline(CogVideoXPipeline):
         rgba_lora: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
         lora_alpha: float = 1.0,
         text_to_alpha: str = "strict",
+        image_optional: bool = False,
         **kwargs: Any,
     ) -> Self:
         """Load a CogVideoX base model in diffusers' layout and RGBA weights for it.
@@ -73,6 +76,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             rgba_lora: see `enable_rgba`; None loads the base alone, to call `enable_rgba` on its transformer later.
             lora_alpha: see `enable_rgba`.
             text_to_alpha: see `enable_rgba`.
+            image_optional: see the attribute; only bases that were trained without first frames too.
             kwargs: as for any diffusers pipeline, for example ``dtype``, which is float32 unless given: left to
                 themselves, diffusers loads as float32 and transformers as stored, which do not go together.
 
@@ -84,6 +88,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             kwargs["dtype"] = torch.float32
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         pipe.scheduler = TrailingDPMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+        pipe.image_optional = image_optional
         if rgba_lora is not None:
             enable_rgba(pipe.transformer, rgba_lora, lora_alpha=lora_alpha, text_to_alpha=text_to_alpha)
         return pipe
@@ -156,7 +161,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             prompt: one prompt or several, a clip each; or give prompt_embeds.
             negative_prompt: what to keep away from; one for all or one for each.
             image: the first frame, straight RGB or RGBA, ``(H, W, 3 or 4)`` or ``(B, H, W, 3 or 4)`` floats in 0..1, on
-                an image-to-video base, which cannot do without.
+                an image-to-video base, which cannot do without unless `image_optional` is set.
             rgb_video: footage whose alpha is wanted, ``(F, H, W, 3)`` or ``(B, F, H, W, 3)`` floats in 0..1. It comes
                 back as the RGB of the clip, untouched. An image-to-video base sees its first frame too.
             height: in pixels, a multiple of `size_multiple`; None for that of what is given, or the model's own.
@@ -287,6 +292,7 @@ class TransPixarPipeline(CogVideoXPipeline):
             num_frames=num_frames,
             default=Clip(config.sample_width * pixels, config.sample_height * pixels, config.sample_frames),
             image_to_video=self.is_image_to_video,
+            image_optional=self.image_optional,
         )
         ClipLimits.of(self).check(clip.width, clip.height, clip.num_frames)
         return clip

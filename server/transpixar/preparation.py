@@ -108,7 +108,7 @@ def rotary_table(pipe: CogVideoXPipeline, clip: Clip) -> Rotary | None:
 def encode_image(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tensor | None:
     """Encode the first frame and its alpha for an image-to-video base, ``(B, 2F, C, H, W)``; see `lay_out_image`."""
     if clip.image is None:
-        return None
+        return _no_image(pipe, clip, batch)
     # CogVideoX 1.5-I2V was trained on images divided by the scaling factor; diffusers' pipeline tells.
     scaling = pipe.vae_scaling_factor_image
     encode = partial(
@@ -122,6 +122,15 @@ def encode_image(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tenso
     alpha = None if clip.image.alpha is None else encode(clip.image.alpha.expand_as(clip.image.rgb))
     latents = lay_out_image(rgb, alpha, latent_frames(pipe, clip))  # (N, 2F, C, H, W)
     return for_each_clip(latents, batch).to(pipe.transformer.dtype)
+
+
+def _no_image(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tensor | None:
+    """Zeros where a base that could read a first frame is given none, ``(B, 2F, C, H, W)``; None for other bases."""
+    config, scale = pipe.transformer.config, pipe.vae_scale_factor_spatial
+    if config.in_channels == config.out_channels:
+        return None
+    shape = (batch, 2 * latent_frames(pipe, clip), config.out_channels, clip.height // scale, clip.width // scale)
+    return torch.zeros(shape, dtype=pipe.transformer.dtype, device=pipe._execution_device)
 
 
 def encode_footage(pipe: CogVideoXPipeline, clip: Clip, batch: int) -> torch.Tensor | None:

@@ -249,7 +249,10 @@ class ClipJob:
         request = self._request
         given: dict[str, Frames] = {}
         if self._task.first_frame is not None:
-            given["image"] = read_first_frame(self._task.first_frame, request.width, request.height)
+            image = read_first_frame(self._task.first_frame, request.width, request.height)
+            if self._model.description.rgb == "premultiplied":  # as the model was taught: colour on black
+                image[..., :3] *= image[..., 3:] if image.shape[-1] == 4 else 1
+            given["image"] = image
         if self._task.footage is not None:
             given["rgb_video"] = read_footage(self._task.footage, request.width, request.height, request.num_frames)
         return given

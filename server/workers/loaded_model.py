@@ -112,6 +112,7 @@ class LoadedModel:
                 self._files.base,
                 rgba_lora=self._files.rgba_lora,
                 lora_alpha=self._files.lora_alpha,
+                image_optional="text" in self.description.tasks,
                 dtype=self._dtype,
                 # The memory plan says whether it is needed beside the others, and where.
                 text_encoder=None,

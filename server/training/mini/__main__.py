@@ -14,8 +14,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m server.training.mini", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for clips, latents and checkpoints")
     parser.add_argument("--out", type=Path, default=EMBEDDED, help="model folder to write")
-    parser.add_argument("--clips", type=int, default=9000, help="number of training clips")
-    parser.add_argument("--minutes", type=float, nargs=3, default=(15, 18, 20), metavar=("VAE", "RGB", "RGBA"))
+    parser.add_argument(
+        "--start", type=Path, help="model folder to begin with, of whichever size; from nothing if absent"
+    )
+    parser.add_argument("--clips", type=int, default=10_000, help="number of training clips")
+    parser.add_argument("--minutes", type=float, nargs=3, default=(60, 60, 60), metavar=("VAE", "RGB", "RGBA"))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -26,7 +29,7 @@ def main() -> None:
     array, records = clips.load(work)
 
     # 2. Autoencoder, and every clip's latents
-    vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0])
+    vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0], start=arguments.start)
     latents = _latents(work, vae, array)
 
     # 3. RGB base, then RGB and alpha jointly
@@ -36,19 +39,27 @@ def main() -> None:
     tokens = text.tokenize(tokenizer, captions, CONFIG).unflatten(0, (len(records), -1))  # (N, captions, L)
     empty = text.tokenize(tokenizer, [""], CONFIG)
     model = transformer.Denoiser(encoder, transformer.build(CONFIG), CONFIG)
-    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1])
-    transformer.train_rgba(work, model, latents, tokens, empty, CONFIG, arguments.minutes[2])
+    if arguments.start:
+        transformer.warm_start(model, arguments.start)
+    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], compiled=True)
+    transformer.train_rgba(
+        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.start, compiled=True
+    )
 
     # 4. The model folder
     export.export(arguments.out, vae, tokenizer, model, CONFIG)
     print(f"wrote {arguments.out}", flush=True)
 
 
-def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray) -> torch.Tensor:
-    path = work / "latents.pt"
-    if not path.exists():
-        torch.save(autoencoder.encode_all(vae, array), path)
-    return torch.load(path, weights_only=True)
+def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray) -> transformer.Latents:
+    encoded = []
+    # A first frame is encoded alone, as an artist's picture will be.
+    for name, part in (("latents", array), ("first_frames", array[:, :1])):
+        path = work / f"{name}.pt"
+        if not path.exists():
+            torch.save(autoencoder.encode_all(vae, part), path)
+        encoded.append(torch.load(path, weights_only=True))
+    return transformer.Latents(*encoded)
 
 
 if __name__ == "__main__":

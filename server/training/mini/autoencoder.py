@@ -86,10 +86,10 @@ def _pass_colour_through(vae: AutoencoderKLCogVideoX, config: MiniConfig) -> Non
 
 
 def sample_batch(clips: NDArray[np.uint8], count: int, generator: torch.Generator) -> Tensor:
-    """Random clips as RGB videos in -1..1, (B, 3, F, H, W); two of five show alpha as grey."""
+    """Random clips as RGB videos in -1..1, (B, 3, F, H, W); every other shows alpha as grey."""
     index = torch.randint(len(clips), (count,), generator=generator).tolist()
     batch = torch.from_numpy(np.stack([clips[i] for i in index])).float() / 127.5 - 1  # (B, F, H, W, 4)
-    grey = torch.rand(count, generator=generator) < 0.4
+    grey = torch.rand(count, generator=generator) < 0.5
     rgb = torch.where(grey[:, None, None, None, None], batch[..., 3:].expand(*batch.shape[:-1], 3), batch[..., :3])
     return rgb.permute(0, 4, 1, 2, 3)
 
@@ -107,11 +107,21 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
 
 
 def train(
-    folder: Path, clips: NDArray[np.uint8], config: MiniConfig, minutes: float, batch: int = 4
+    folder: Path,
+    clips: NDArray[np.uint8],
+    config: MiniConfig,
+    minutes: float,
+    *,
+    start: Path | None = None,
+    batch: int = 4,
 ) -> AutoencoderKLCogVideoX:
-    """Train for `minutes` and rescale each latent channel to a standard deviation of one."""
+    """Train for `minutes`, from the model folder `start` or from nothing; scale each latent channel to a std of one."""
     torch.manual_seed(0)
     vae = build(config)
+    if start:
+        vae.load_state_dict(
+            AutoencoderKLCogVideoX.from_pretrained(start / "vae", torch_dtype=torch.float32).state_dict()
+        )
     vae.train()
     ends = ("encoder.conv_in", "decoder.conv_out")
     matrices, rest = loop.split(
@@ -174,7 +184,7 @@ def normalise(vae: AutoencoderKLCogVideoX, clips: NDArray[np.uint8], config: Min
 
 @torch.no_grad()
 def encode_all(vae: AutoencoderKLCogVideoX, clips: NDArray[np.uint8], batch: int = 16) -> Tensor:
-    """Latents of every clip, half precision: (N, 2, C, F', H', W'); index 0 is RGB, 1 alpha as grey."""
+    """Latents of every clip (N, F, H, W, 4), half precision: (N, 2, C, F', H', W'); index 0 is RGB, 1 alpha as grey."""
     parts = []
     for start in range(0, len(clips), batch):
         part = torch.from_numpy(np.array(clips[start : start + batch])).float() / 127.5 - 1

@@ -3,28 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.training.effects import families
+
 EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
 
-# Families that this version learns: soft, large shapes that 64 pixels can hold.
-FAMILIES = (
-    "fire",
-    "smoke",
-    "sparks",
-    "explosion",
-    "lightning",
-    "portal",
-    "shockwave",
-    "bubbles",
-    "snow",
-    "swirl",
-)
+# Families that the embedded model learns: every one that is drawn.
+FAMILIES = tuple(families.FAMILIES)
 
 
 @dataclass(frozen=True)
 class MiniConfig:
     """Architecture and clip size. Latents are (frames - 1) / 2 + 1 by size / 4 by size / 4."""
 
-    size: int = 64
+    size: int = 96
     num_frames: int = 9
     fps: int = 8
     # Autoencoder: temporal 2, spatial 4. Eight channels, so that a token (patch 4 x 4) holds 128 numbers, less than the

@@ -44,8 +44,13 @@ def description(config: MiniConfig) -> dict[str, object]:
         "description": f"Small and quick, for any computer: {len(FAMILIES)} kinds of effects "
         f"({', '.join(FAMILIES)}) in many colours. Not the quality of the full model.",
         "licence": "GPL-3.0-or-later",
+        "tasks": ["text", "image", "footage"],
+        "effects": list(FAMILIES),
+        "base": None,
         "rgba_lora": {"file": "rgba_lora.safetensors", "lora_alpha": config.lora_alpha},
         "rgb": "premultiplied",
+        "dtype": "float32",
+        "licences": [],
         "max_sequence_length": config.text_length,
         "defaults": {
             "width": config.size,
@@ -54,6 +59,7 @@ def description(config: MiniConfig) -> dict[str, object]:
             "steps": 20,
             "guidance": 4.0,
             "cfg_schedule": "constant",
+            "quality": "exact",
             "fps": config.fps,
         },
         "limits": {
@@ -67,5 +73,6 @@ def description(config: MiniConfig) -> dict[str, object]:
             "max_steps": 100,
             "max_guidance": 20.0,
             "max_prompt_characters": 400,
+            "max_clips": 16,
         },
     }

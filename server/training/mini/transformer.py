@@ -1,19 +1,34 @@
 """The two diffusion stages of `mini`: an RGB text-to-video base, then RGB and alpha jointly (arXiv 2501.03006)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers import CogVideoXDPMScheduler, CogVideoXTransformer3DModel
 from diffusers.models.embeddings import get_3d_rotary_pos_embed
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import T5EncoderModel
 
 from server.training.mini import loop
 from server.training.mini.config import MiniConfig
 from server.transpixar import create_rgba_weights, enable_rgba
+from server.transpixar.conditioning import lay_out_image
 
 EMPTY_PROMPTS = 0.1  # share of captions replaced by nothing, for classifier-free guidance
+GIVEN_FIRST_FRAMES = 0.25  # share of clips that are given their first frame; half of those, its alpha too
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the transformer learns from, in half precision.
+
+    clips: (N, 2, C, F, H, W); first_frames: (N, 2, C, 1, H, W), the first frame encoded alone. Index 0 is RGB, 1 alpha.
+    """
+
+    clips: Tensor
+    first_frames: Tensor
 
 
 def build(config: MiniConfig) -> CogVideoXTransformer3DModel:
@@ -21,7 +36,8 @@ def build(config: MiniConfig) -> CogVideoXTransformer3DModel:
     return CogVideoXTransformer3DModel(
         num_attention_heads=config.heads,
         attention_head_dim=config.head_dim,
-        in_channels=config.latent_channels,
+        # Noisy latents, and those of a first frame (zeros where none is given), as CogVideoX-I2V has them.
+        in_channels=2 * config.latent_channels,
         out_channels=config.latent_channels,
         time_embed_dim=128,
         text_embed_dim=config.text_width,
@@ -69,8 +85,11 @@ class Denoiser(nn.Module):
         self.rotary = rotary(config)
         self.alphas = scheduler().alphas_cumprod.float()
 
-    def loss(self, clean: Tensor, tokens: Tensor, generator: torch.Generator) -> Tensor:
-        """Squared error of v, per token half: clean (B, F or 2F, C, H, W), tokens (B, L) -> (B, same, ...)."""
+    def loss(self, clean: Tensor, image: Tensor, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        """Squared error of v, (B, F or 2F, C, H, W).
+
+        clean: (B, F or 2F, C, H, W); image: the same shape, see `lay_out_image`; tokens: (B, L).
+        """
         batch = len(clean)
         # Stratified over the schedule: one timestep from each of B equal parts.
         part = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
@@ -82,7 +101,7 @@ class Denoiser(nn.Module):
         with torch.autocast("cpu", torch.bfloat16):
             text = self.encoder(tokens)[0]  # no mask, as in CogVideoX's pipeline
             output = self.transformer(
-                hidden_states=noisy,
+                hidden_states=torch.cat([noisy, image], dim=2),  # (B, F or 2F, 2C, H, W)
                 encoder_hidden_states=text,
                 timestep=steps,
                 image_rotary_emb=self.rotary,
@@ -100,56 +119,105 @@ def _optimizers(model: Denoiser, muon_lr: float, adam_lr: float) -> loop.Optimiz
 
 
 def _batches(
-    latents: Tensor, tokens: Tensor, empty: Tensor, batch: int
-) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
-    """Draw (B, 2, C, F, H, W) latents in float32 and one caption's tokens for each."""
+    latents: Latents, tokens: Tensor, empty: Tensor, batch: int
+) -> Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor]]:
+    """Draw clips and images, (B, 2F, C, H, W) in float32, and one caption's tokens for each clip."""
 
-    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        index = torch.randint(len(latents), (batch,), generator=generator)
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        index = torch.randint(len(latents.clips), (batch,), generator=generator)
         which = torch.randint(tokens.shape[1], (batch,), generator=generator)
         text = tokens[index, which]  # (N, captions, L) -> (B, L)
         text = torch.where(torch.rand(batch, 1, generator=generator) < EMPTY_PROMPTS, empty, text)
-        return latents[index].float(), text
+        clips = latents.clips[index].float()  # (B, 2, C, F, H, W)
+        clips = clips.permute(0, 1, 3, 2, 4, 5).flatten(1, 2)  # (B, 2, F, C, H, W) -> (B, 2F, C, H, W)
+        rgb, alpha = latents.first_frames[index].float().transpose(2, 3).unbind(1)  # each (B, 1, C, H, W)
+        chance = torch.rand(batch, 1, 1, 1, 1, generator=generator)
+        rgb = torch.where(chance < GIVEN_FIRST_FRAMES, rgb, 0.0)
+        alpha = torch.where(chance < GIVEN_FIRST_FRAMES / 2, alpha, 0.0)
+        return clips, lay_out_image(rgb, alpha, clips.shape[1] // 2), text
 
     return draw
 
 
+def warm_start(model: Denoiser, start: Path) -> None:
+    """Begin with the base and text encoder of a model folder, of whichever size; word vectors are not taken over."""
+    weights = load_file(start / "transformer" / "diffusion_pytorch_model.safetensors")
+    patches, own = weights["patch_embed.proj.weight"], model.transformer.patch_embed.proj.weight
+    if patches.shape != own.shape:  # it knows no first frame: (D, C, P, P) -> (D, 2C, P, P)
+        weights["patch_embed.proj.weight"] = torch.cat([patches, torch.zeros_like(patches)], dim=1)
+    model.transformer.load_state_dict(weights)
+    words = load_file(start / "text_encoder" / "model.safetensors")
+    model.encoder.load_state_dict(
+        {name: value for name, value in words.items() if "shared" not in name and "embed_tokens" not in name},
+        strict=False,
+    )
+
+
 def train_rgb(
-    folder: Path, model: Denoiser, latents: Tensor, tokens: Tensor, empty: Tensor, minutes: float, batch: int = 32
+    folder: Path,
+    model: Denoiser,
+    latents: Latents,
+    tokens: Tensor,
+    empty: Tensor,
+    minutes: float,
+    *,
+    muon_lr: float = 2e-3,
+    batch: int = 32,
+    compiled: bool = False,
 ) -> None:
-    """Train the RGB base: latents (N, 2, C, F, H, W), of which the first of each pair is used."""
+    """Train the RGB base on the RGB half of every clip, text-to-video and from a first frame."""
     draw = _batches(latents, tokens, empty, batch)
+    frames = latents.clips.shape[3]
 
     def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        pair, text = draw(generator)
-        loss = model.loss(pair[:, 0].transpose(1, 2), text, generator).mean()
+        clips, image, text = draw(generator)
+        loss = model.loss(clips[:, :frames], image[:, :frames], text, generator).mean()
         return loss, {"rgb": loss.item()}
 
-    loop.train("rgb", folder, model, _optimizers(model, 2e-3, 1e-3), loss_fn, minutes)
+    if compiled:
+        _compile(model)
+    loop.train("rgb", folder, model, _optimizers(model, muon_lr, muon_lr / 2), loss_fn, minutes)
 
 
 def train_rgba(
     folder: Path,
     model: Denoiser,
-    latents: Tensor,
+    latents: Latents,
     tokens: Tensor,
     empty: Tensor,
     config: MiniConfig,
     minutes: float,
+    *,
+    start: Path | None = None,
+    muon_lr: float = 1.5e-3,
     batch: int = 24,
+    compiled: bool = False,
 ) -> None:
-    """Add the RGBA adapter and train it together with the base; noise is drawn for each half on its own."""
-    weights = create_rgba_weights(model.transformer, config.lora_rank, generator=torch.Generator().manual_seed(0))
+    """Add the RGBA adapter, fresh or from the model folder `start`, and train it together with the base.
+
+    Noise is drawn for each half on its own.
+    """
+    if start:
+        weights = {name: value.float() for name, value in load_file(start / "rgba_lora.safetensors").items()}
+    else:
+        weights = create_rgba_weights(model.transformer, config.lora_rank, generator=torch.Generator().manual_seed(0))
     enable_rgba(model.transformer, weights, lora_alpha=config.lora_alpha)
     model.transformer.requires_grad_(True)
     draw = _batches(latents, tokens, empty, batch)
     frames = config.latent_frames
 
     def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        pair, text = draw(generator)  # (B, 2, C, F, H, W)
-        both = torch.cat([pair[:, 0], pair[:, 1]], dim=2).transpose(1, 2)  # (B, 2F, C, H, W)
-        error = model.loss(both, text, generator)
+        clips, image, text = draw(generator)
+        error = model.loss(clips, image, text, generator)
         rgb, alpha = error[:, :frames].mean(), error[:, frames:].mean()
         return rgb + alpha, {"rgb": rgb.item(), "alpha": alpha.item()}
 
-    loop.train("rgba", folder, model, _optimizers(model, 1.5e-3, 1e-3), loss_fn, minutes)
+    if compiled:
+        _compile(model)
+    loop.train("rgba", folder, model, _optimizers(model, muon_lr, muon_lr / 1.5), loss_fn, minutes)
+
+
+def _compile(model: Denoiser) -> None:
+    """Compile each block in place: 1.1 to 1.3 times as many samples a second on a processor, the same numbers."""
+    for block in model.transformer.transformer_blocks:
+        block.compile()

@@ -49,8 +49,8 @@ def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
     torch.manual_seed(0)
     array, records = made_clips
     vae = autoencoder.train(tmp_path, array, SMALL, minutes=0.02, batch=2)
-    latents = autoencoder.encode_all(vae, array)
-    assert latents.shape == (6, 2, 4, 3, 8, 8)
+    latents = transformer.Latents(autoencoder.encode_all(vae, array), autoencoder.encode_all(vae, array[:, :1]))
+    assert latents.clips.shape == (6, 2, 4, 3, 8, 8) and latents.first_frames.shape == (6, 2, 4, 1, 8, 8)
     model = transformer.Denoiser(make_text_encoder(), transformer.build(SMALL), SMALL)
     tokens = torch.randint(0, 10, (len(records), 2, SMALL.text_length))
     empty = torch.zeros(1, SMALL.text_length, dtype=torch.long)
@@ -63,10 +63,20 @@ def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
         tmp_path / "model",
         rgba_lora=tmp_path / "model" / description.rgba_lora.file,
         lora_alpha=description.rgba_lora.lora_alpha,
+        image_optional=True,
     )
     pipe.set_progress_bar_config(disable=True)
     frames = pipe("orange fire", height=32, width=32, num_frames=5, num_inference_steps=2).frames
     assert frames.shape == (1, 5, 32, 32, 4) and np.isfinite(frames).all()
+    begun = pipe("orange fire", image=np.full((32, 32, 4), 0.5, np.float32), num_frames=5, num_inference_steps=2).frames
+    assert not np.allclose(begun, frames), "a first frame makes a difference"
+
+    larger = dataclasses.replace(SMALL, size=48)
+    grown = transformer.Denoiser(make_text_encoder(), transformer.build(larger), larger)
+    transformer.warm_start(grown, tmp_path / "model")
+    for name, value in model.transformer.state_dict().items():
+        if name in grown.transformer.state_dict():
+            assert torch.allclose(grown.transformer.state_dict()[name], value, atol=1e-3), name
 
 
 def test_a_stage_that_was_stopped_goes_on_where_it_was(tmp_path):

@@ -177,6 +177,12 @@ def test_a_base_that_was_trained_for_it_needs_an_image(pipe):
         generate(pipe)
 
 
+def test_a_base_that_was_trained_with_and_without_an_image_sees_zeros_where_none_is_given(pipe, monkeypatch):
+    monkeypatch.setattr(pipe, "image_optional", True)
+    assert not conditions(pipe)[0].any()
+    assert generate(pipe).tobytes() != generate(pipe, image=picture(3)).tobytes()
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
