@@ -21,11 +21,11 @@ class Backoff:
         """The server answered: the next silence starts from the shortest delay."""
         self._failures = 0
 
-    def next_delay(self) -> float | None:
-        """The seconds to wait now, or None when patience is at its end."""
+    def next_delay(self, patience_s: float | None = None) -> float | None:
+        """The seconds to wait now, or None when patience (this once another one) is at its end."""
         if self._failures == 0:
             self._silent_since = self.clock()
-        elif self.clock() - self._silent_since >= self.patience_s:
+        elif self.clock() - self._silent_since >= (self.patience_s if patience_s is None else patience_s):
             return None
         # The exponent is bounded so that a long silence cannot overflow.
         delay = min(FIRST_DELAY_S * 2.0 ** min(self._failures, 10), LONGEST_DELAY_S)

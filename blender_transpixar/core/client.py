@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from .errors import (
     InvalidRequestError,
     JobInterruptedError,
     NotATransPixarServerError,
+    ServerBusyError,
     ServerNotRunningError,
     ServerRefusedError,
     ServerVersionError,
@@ -30,11 +32,15 @@ from .sse import EventParser
 API_VERSION = 1
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 20.0
+# The server looks at what was sent before it answers; a minute of video takes a while to decode.
+UPLOAD_TIMEOUT_S = 300.0
 # The server sends a ping while nothing happens; a stream silent for this long is dead.
 EVENTS_TIMEOUT_S = 45.0
 # The server answers when the whole clip is finished, which may take minutes for a long one.
 CONTENT_TIMEOUT_S = 3600.0
 _PIECE_SIZE = 1 << 18
+# Too many requests, and a server (or what stands before it) that does not take any just now: asked again later.
+_PASSING = (429, 502, 503, 504)
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -108,14 +114,26 @@ class ServerClient:
         """Load, unload or (with the body of the route) accept the licences of a model; the model as it is then."""
         return self._json(self._send("POST", f"/v1/models/{quote(name, safe='')}/{action}", json=body))
 
-    def create(self, request: ClipRequest) -> tuple[Job, Mapping[str, Any]]:
-        """Queue a clip; the job, parsed and as sent."""
-        sent = self._json(self._send("POST", "/v1/videos", json=request.to_json()))
+    def upload(self, path: Path) -> str:
+        """Send an image or a video; the id that a request names it by. Raises OSError when it cannot be read."""
+        with path.open("rb") as file:
+            sent = self._json(self._send("POST", "/v1/uploads", data=file, timeout=UPLOAD_TIMEOUT_S))
+        if not isinstance(sent.get("id"), str):
+            raise self._other_program()
+        return str(sent["id"])
+
+    def create(self, request: ClipRequest, key: str) -> tuple[Job, Mapping[str, Any]]:
+        """Queue a clip, or find the one that was queued with this key; the job, parsed and as sent."""
+        sent = self._json(self._send("POST", "/v1/videos", json=request.to_json(), headers={"Idempotency-Key": key}))
         return Job.from_json(sent), sent
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job."""
         self._send("POST", f"/v1/videos/{job_id}/cancel")
+
+    def delete(self, job_id: str) -> None:
+        """Remove a finished job and its clips from the server."""
+        self._send("DELETE", f"/v1/videos/{job_id}")
 
     def events(
         self, job_id: str, after: str, on_contact: Callable[[], None] = lambda: None
@@ -142,13 +160,13 @@ class ServerClient:
         """The preview's PNG; `url` is the path the job gave."""
         return self._send("GET", url).content
 
-    def sidecar(self, job_id: str) -> bytes:
-        """The finished clip's sidecar, byte for byte."""
-        return self._send("GET", f"/v1/videos/{job_id}/sidecar").content
+    def sidecar(self, job_id: str, clip: int) -> bytes:
+        """The sidecar of a finished clip, counted from 1, byte for byte."""
+        return self._send("GET", f"/v1/videos/{job_id}/sidecar?clip={clip}").content
 
-    def frame(self, job_id: str, number: int) -> bytes:
-        """The PNG of frame `number`, counted from 1."""
-        return self._send("GET", f"/v1/videos/{job_id}/frames/{number}").content
+    def frame(self, job_id: str, clip: int, number: int) -> bytes:
+        """The PNG of frame `number` of a finished clip, both counted from 1."""
+        return self._send("GET", f"/v1/videos/{job_id}/frames/{number}?clip={clip}").content
 
     def clip_number(self, job_id: str, seed: int | None) -> int:
         """The number of the job's clip that was made with this seed, counted from 1; 1 when none was."""
@@ -198,9 +216,16 @@ class ServerClient:
     def _unreachable(self, error: requests.RequestException) -> TransPixarError:
         if _spoke_no_http(error):
             return self._other_program()
+        if isinstance(error, requests.exceptions.SSLError):
+            return ServerNotRunningError(
+                f"No secure connection to {self.url} can be made ({_reason(error)}). Check its certificate, "
+                "or the address in the add-on's preferences.",
+                code="tls_failed",
+            )
         if isinstance(error, requests.ReadTimeout):
             return ServerNotRunningError(
-                f"The server at {self.url} accepts connections but does not answer. Restart it and try again."
+                f"The server at {self.url} accepts connections but does not answer. Restart it and try again.",
+                code="no_answer",
             )
         return ServerNotRunningError(
             f"No server answers at {self.url}. Start it with `python -m server`, "
@@ -219,7 +244,8 @@ class ServerClient:
             error = response.json()["error"]
             code, message, field = str(error["code"]), str(error["message"]), error.get("field")
         except (ValueError, KeyError, TypeError, AttributeError):
-            return ServerRefusedError(
+            refusal = ServerBusyError if response.status_code in _PASSING else ServerRefusedError
+            return refusal(
                 f"The server at {self.url} answered with HTTP status {response.status_code}. "
                 "Look at its log, then try again.",
             )
@@ -230,6 +256,8 @@ class ServerClient:
                 "The server no longer knows this clip, perhaps because it was started anew. Generate it again.",
                 code=code,
             )
+        if response.status_code in _PASSING:
+            return ServerBusyError(message, code=code, field=field, retry_after=_retry_after(response))
         return ServerRefusedError(message, code=code, field=field)
 
 
@@ -241,6 +269,19 @@ def _parsed(text: str | bytes, otherwise: TransPixarError) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise otherwise
     return data
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """The seconds the server asks to wait; it never names a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else None
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the innermost error that urllib3 has wrapped."""
+    while isinstance(inner := getattr(error, "reason", None) or next(iter(error.args), None), BaseException):
+        error = inner
+    return str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
 
 
 def _spoke_no_http(error: BaseException | None) -> bool:

@@ -12,11 +12,13 @@ from typing import BinaryIO
 from .client import ServerClient
 from .errand import Errand
 from .fetch import FetchErrand
+from .forget import ForgetErrand
 from .model_errand import ModelErrand
-from .protocol import Cancel, Credential, Fetch, Generate, ManageModel, Message, Watch, decode, encode
+from .outbox import Outbox
+from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Watch, decode
 from .server_watch import ServerWatch
 
-AnyErrand = Errand | FetchErrand | ServerWatch | ModelErrand
+AnyErrand = Errand | FetchErrand | ForgetErrand | ServerWatch | ModelErrand
 
 # How long errands may take to remove their temporary folders when Blender ends.
 _FAREWELL_S = 2.0
@@ -27,9 +29,7 @@ class Courier:
 
     def __init__(self, commands: BinaryIO, events: BinaryIO) -> None:
         self._commands = commands
-        self._events = events
-        self._writing = threading.Lock()
-        self._clients: dict[str, ServerClient] = {}
+        self._outbox = Outbox(events)
         self._tokens: dict[str, str] = {}
         self._errands: dict[int, tuple[AnyErrand, threading.Thread]] = {}
 
@@ -41,27 +41,21 @@ class Courier:
 
     def emit(self, message: Message) -> None:
         """Send one event to the add-on."""
-        line = encode(message)
-        with self._writing:
-            try:
-                self._events.write(line)
-                self._events.flush()
-            except (BrokenPipeError, ValueError):
-                # Blender is gone; standard input will end next.
-                pass
+        self._outbox.put(message)
 
     def _obey(self, message: Message) -> None:
         if isinstance(message, Generate):
-            self._begin(message.tag, Errand(message, self._client(message.server), self.emit))
+            self._begin(message.tag, Errand(message, self._new_client, self.emit))
         elif isinstance(message, Fetch):
             self._begin(message.tag, FetchErrand(message, self._new_client(message.server), self.emit))
+        elif isinstance(message, Forget):
+            self._begin(message.tag, ForgetErrand(message, self._new_client(message.server), self.emit))
         elif isinstance(message, Watch):
             self._watch(message)
         elif isinstance(message, ManageModel):
             self._begin(message.tag, ModelErrand(message, self._new_client(message.server), self.emit))
         elif isinstance(message, Credential):
             self._tokens[message.server] = message.token
-            self._clients.pop(message.server, None)
         elif isinstance(message, Cancel) and message.tag in self._errands:
             errand, _ = self._errands[message.tag]
             # In a thread of its own, because telling the server may wait while more commands arrive.
@@ -75,26 +69,25 @@ class Courier:
             self._begin(command.tag, ServerWatch(command, self._new_client, self.emit))
 
     def _begin(self, tag: int, errand: AnyErrand) -> None:
+        self._errands = {tag: (each, at_work) for tag, (each, at_work) in self._errands.items() if at_work.is_alive()}
         thread = threading.Thread(target=errand.run, daemon=True)
         self._errands[tag] = errand, thread
         thread.start()
-
-    def _client(self, server: str) -> ServerClient:
-        if server not in self._clients:
-            self._clients[server] = self._new_client(server)
-        return self._clients[server]
 
     def _new_client(self, server: str) -> ServerClient:
         return ServerClient(server, self._tokens.get(server) or None)
 
     def _say_farewell(self) -> None:
+        """End what runs. Clips that are in the history are left to the server; the next Blender asks for them."""
         threads = [thread for _, thread in self._errands.values() if thread.is_alive()]
         for errand, thread in self._errands.values():
             if thread.is_alive():
-                threads.append(threading.Thread(target=errand.cancel, daemon=True))
+                end = errand.leave if isinstance(errand, Errand) else errand.cancel
+                threads.append(threading.Thread(target=end, daemon=True))
                 threads[-1].start()
         for thread in threads:
             thread.join(_FAREWELL_S / len(threads))
+        self._outbox.close(_FAREWELL_S)
 
 
 def main() -> None:

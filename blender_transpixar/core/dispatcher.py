@@ -1,6 +1,8 @@
 """Tasks and the courier that carries them out, with two drivers: `pump` for a timer, `wait` for a script."""
 
+import math
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +12,10 @@ from .courier_process import CourierProcess
 from .delivery import Delivery
 from .errors import CourierStoppedError
 from .generation import Generation
+from .history import History
+from .history_entry import Entry
 from .model_task import ModelTask
-from .protocol import Cancel, Credential, Fetch, Generate, ManageModel, Message, Watch
+from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Watch
 from .request import ClipRequest
 from .task import Task
 from .watching import Watching
@@ -44,11 +48,60 @@ class Dispatcher:
         """The courier's process id while there is one."""
         return self._courier.pid if self._courier else None
 
-    def start(self, request: ClipRequest, server: str, destination: Path, preview_folder: Path) -> Generation:
-        """Send a request on its way; `server` is a normalised address. Raises CourierStoppedError."""
-        generation = Generation(self._new_tag(), request)
-        command = Generate(generation.tag, server, request.to_json(), str(destination), str(preview_folder))
+    def start(
+        self,
+        request: ClipRequest,
+        server: str,
+        destination: Path,
+        preview_folder: Path,
+        *,
+        first_frame_file: Path | None = None,
+        footage_file: Path | None = None,
+        patient: bool = False,
+    ) -> Generation:
+        """Send a request on its way without writing it down anywhere. Raises CourierStoppedError.
+
+        `server` is a normalised address. See `protocol.Generate` for the files and for patience.
+        """
+        generation = Generation(self._new_tag(), request, uuid.uuid4().hex)
+        command = Generate(
+            generation.tag,
+            server,
+            request.to_json(),
+            str(destination),
+            str(preview_folder),
+            key=generation.key,
+            first_frame_file=None if first_frame_file is None else str(first_frame_file),
+            footage_file=None if footage_file is None else str(footage_file),
+            patient=patient,
+        )
         return self._begin(generation, command)
+
+    def pursue(self, entry: Entry, history: History, preview_folder: Path, *, patient: bool = True) -> Generation:
+        """Send an entry of the history on its way, or take it up again where it was left. Raises CourierStoppedError.
+
+        What becomes of it is written to the entry; its job goes on when the courier ends before.
+        """
+        generation = Generation(self._new_tag(), ClipRequest.from_json(entry.request), entry.key)
+        command = Generate(
+            generation.tag,
+            entry.server,
+            entry.request,
+            entry.destination,
+            str(preview_folder),
+            key=entry.key,
+            job=entry.job,
+            first_frame_file=entry.first_frame_file,
+            footage_file=entry.footage_file,
+            patient=patient,
+            history=str(history.folder),
+        )
+        return self._begin(generation, command)
+
+    def forget(self, server: str, job: str, folders: Sequence[Path] = ()) -> None:
+        """Have a finished job removed from the server, and its clips in these folders. Raises CourierStoppedError."""
+        self._tell_token(server)
+        self._send_starting(Forget(self._new_tag(), server, job, tuple(str(folder) for folder in folders)))
 
     def fetch(
         self, sidecar: Sidecar, server: str, format_name: str, finishing: Mapping[str, Any] | None, target: Path
@@ -87,20 +140,21 @@ class Dispatcher:
         except CourierStoppedError as error:
             self._fail_all(error)
 
-    def pump(self) -> list[Task]:
-        """Take in what has arrived and return the tasks it changed. Never waits."""
+    def pump(self, budget_s: float = math.inf) -> list[Task]:
+        """Take in what has arrived and return the tasks it changed. Never waits.
+
+        Reading stops after `budget_s` seconds; the rest stays in the pipe for the next time.
+        """
         if self._courier is None:
             return []
         changed: dict[int, Task] = {}
+        deadline = time.perf_counter() + budget_s
         try:
-            for message in self._courier.receive():
-                task = self._running.get(message.tag)
-                if task is None:
-                    continue
-                task.apply(message)
-                changed[message.tag] = task
-                if task.finished:
-                    del self._running[message.tag]
+            while messages := self._courier.receive():
+                for message in messages:
+                    self._take_in(message, changed)
+                if time.perf_counter() >= deadline:
+                    break
         except CourierStoppedError as error:
             return [*changed.values(), *self._fail_all(error)]
         return list(changed.values())
@@ -114,11 +168,20 @@ class Dispatcher:
                 time.sleep(POLL_INTERVAL_S)
 
     def close(self) -> None:
-        """End the courier; what it was doing is cancelled on the server."""
+        """End the courier. What it was doing is cancelled, but for what is in the history: that goes on."""
         if self._courier is not None:
             self._courier.close()
             self._courier = None
         self._running.clear()
+
+    def _take_in(self, message: Message, changed: dict[int, Task]) -> None:
+        task = self._running.get(message.tag)
+        if task is None:
+            return
+        task.apply(message)
+        changed[message.tag] = task
+        if task.finished:
+            del self._running[message.tag]
 
     def _new_tag(self) -> int:
         tag, self._next_tag = self._next_tag, self._next_tag + 1

@@ -23,9 +23,20 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One state of a job; `sequence` grows with every change. `step` of `of` counts finished sampling steps.
+class JobClip:
+    """A clip of a job that is complete on the server: its number in the job from 1, and the names of its files."""
 
+    index: int
+    name: str
+    sidecar: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One state of a job; `sequence` grows with every change. `step` of `of` counts finished sampling steps of `clip`.
+
+    `phase` is the state, or "downloading" while the model's files arrive, `bytes_done` of `bytes_total`.
     `finished` says that nothing more will happen.
     """
 
@@ -38,8 +49,14 @@ class Job:
     queue_position: int | None = None
     preview_url: str | None = None
     preview_step: int = 0
-    clip_name: str | None = None
-    sidecar_name: str | None = None
+    phase: str = ""
+    clip: int = 1
+    of_clips: int = 1
+    eta_seconds: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    clips: tuple[JobClip, ...] = ()
+    warnings: tuple[str, ...] = ()
     error: TransPixarError | None = None
 
     @classmethod
@@ -47,7 +64,6 @@ class Job:
         """Read the server's job object. Raises NotATransPixarServerError when it is none."""
         try:
             progress, preview = data["progress"], data.get("preview") or {}
-            clip: Mapping[str, Any] = next(iter(data["clips"]), {})
             error = data.get("error")
             return cls(
                 id=str(data["id"]),
@@ -59,14 +75,33 @@ class Job:
                 queue_position=data.get("queue_position"),
                 preview_url=preview.get("url"),
                 preview_step=int(preview.get("step") or 0),
-                clip_name=clip.get("name"),
-                sidecar_name=clip.get("sidecar"),
+                phase=str(progress.get("phase") or data["state"]),
+                clip=int(progress.get("clip") or 1),
+                of_clips=int(progress.get("of_clips") or 1),
+                eta_seconds=_seconds(progress.get("eta_seconds")),
+                bytes_done=progress.get("bytes_done"),
+                bytes_total=progress.get("bytes_total"),
+                clips=tuple(_clip(number, clip) for number, clip in enumerate(data["clips"], start=1)),
+                warnings=tuple(str(warning) for warning in data.get("warnings") or ()),
                 error=None if error is None else _job_error(error),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as reason:
             raise NotATransPixarServerError(
                 "The server's answer could not be read. Check that the add-on and the server are of the same version."
             ) from reason
+
+
+def _clip(number: int, data: Mapping[str, Any]) -> JobClip:
+    return JobClip(
+        index=int(data.get("index") or number),
+        name=str(data.get("name") or ""),
+        sidecar=str(data.get("sidecar") or ""),
+        seed=data.get("seed"),
+    )
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _job_error(error: Mapping[str, Any]) -> JobFailedError:

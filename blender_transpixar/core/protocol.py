@@ -19,13 +19,34 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Generate(Message):
-    """Have a clip made and bring it to `destination`; previews are laid in `preview_folder`."""
+    """Have clips made and bring them to `destination`; previews are laid in `preview_folder`.
+
+    `key` is the Idempotency-Key; with `job`, which the server gave for it, that job is followed instead. The two files
+    are uploaded first. A `patient` errand waits for the server for as long as it takes. What becomes of it is written
+    to the entry `key` in the folder `history`, if one is given; then the job also outlives the courier.
+    """
 
     type: ClassVar[str] = "generate"
     server: str
     request: Mapping[str, Any]
     destination: str
     preview_folder: str
+    key: str = ""
+    job: str | None = None
+    first_frame_file: str | None = None
+    footage_file: str | None = None
+    patient: bool = False
+    history: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Message):
+    """Remove a job from its server, and the clips in `folders` from this computer; never answered with progress."""
+
+    type: ClassVar[str] = "forget"
+    server: str
+    job: str
+    folders: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +130,19 @@ class PreviewReady(Message):
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting(Message):
-    """The server is out of reach; the courier tries again after `delay` seconds."""
+    """The server is out of reach or takes nothing just now, for a `reason`; asked again after `delay` seconds."""
 
     type: ClassVar[str] = "reconnecting"
     delay: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploading(Message):
+    """The file for the request's field `field` is on its way to the server."""
+
+    type: ClassVar[str] = "uploading"
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +156,19 @@ class Downloading(Message):
 
 @dataclass(frozen=True, slots=True)
 class ClipReady(Message):
-    """The clip stands complete in `folder`."""
+    """Clip `index` of the job, counted from 1, stands complete in `folder`."""
 
     type: ClassVar[str] = "clip"
     folder: str
+    index: int = 1
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Message):
+    """The errand ended, and everything it was to bring is there."""
+
+    type: ClassVar[str] = "done"
 
 
 @dataclass(frozen=True, slots=True)

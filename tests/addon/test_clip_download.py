@@ -8,11 +8,11 @@ import pytest
 from blender_transpixar.core.clip import Clip
 from blender_transpixar.core.download import check_destination, download_clip
 from blender_transpixar.core.errors import DiskFullError, DownloadError, FolderNotWritableError, InvalidClipError
-from blender_transpixar.core.job import Job, JobState
+from blender_transpixar.core.job import JobClip
 from tests.addon.made_clips import JOB, NAME, frames_of, sidecar_for
 
 FRAMES = frames_of(3)
-DONE = Job(JOB, JobState.SUCCEEDED, 9, 20, 20, clip_name=NAME, sidecar_name="test-effect.transpixar")
+DONE = JobClip(1, NAME, "test-effect.transpixar")
 
 
 class Source:
@@ -23,10 +23,10 @@ class Source:
         self._changes = changes
         self.asked: list[int] = []
 
-    def sidecar(self, job_id: str) -> bytes:
+    def sidecar(self, job_id: str, clip: int) -> bytes:
         return json.dumps(sidecar_for(FRAMES, **self._changes)).encode()
 
-    def frame(self, job_id: str, number: int) -> bytes:
+    def frame(self, job_id: str, clip: int, number: int) -> bytes:
         self.asked.append(number)
         return self._sent(number, self.asked.count(number))
 
@@ -37,7 +37,7 @@ def left_behind(folder: Path) -> list[str]:
 
 def test_a_clip_arrives_whole_under_its_name(tmp_path: Path):
     seen = []
-    folder = download_clip(Source(), DONE, tmp_path / "clips", lambda done, of: seen.append((done, of)))
+    folder = download_clip(Source(), JOB, DONE, tmp_path / "clips", lambda done, of: seen.append((done, of)))
     assert folder == tmp_path / "clips" / NAME
     assert Clip.open(folder).sidecar.frame_count == 3
     assert (folder / "0002.png").read_bytes() == FRAMES[1]
@@ -46,30 +46,30 @@ def test_a_clip_arrives_whole_under_its_name(tmp_path: Path):
 
 
 def test_a_clip_that_is_there_already_is_not_fetched_again(tmp_path: Path):
-    folder = download_clip(Source(), DONE, tmp_path)
+    folder = download_clip(Source(), JOB, DONE, tmp_path)
     again = Source()
-    assert download_clip(again, DONE, tmp_path) == folder
+    assert download_clip(again, JOB, DONE, tmp_path) == folder
     assert again.asked == []
 
 
 def test_another_folder_of_the_same_name_is_never_overwritten(tmp_path: Path):
     (tmp_path / NAME).mkdir()
     (tmp_path / NAME / "mine.txt").write_text("precious")
-    folder = download_clip(Source(), DONE, tmp_path)
+    folder = download_clip(Source(), JOB, DONE, tmp_path)
     assert folder.name == f"{NAME}-2"
     assert (tmp_path / NAME / "mine.txt").read_text() == "precious"
 
 
 def test_one_damaged_transfer_is_repeated(tmp_path: Path):
     source = Source(lambda number, attempt: b"noise" if attempt == 1 else FRAMES[number - 1])
-    Clip.open(download_clip(source, DONE, tmp_path))
+    Clip.open(download_clip(source, JOB, DONE, tmp_path))
     assert source.asked == [1, 1, 2, 2, 3, 3]
 
 
 def test_lasting_damage_saves_nothing(tmp_path: Path):
     source = Source(lambda number, attempt: b"noise" if number == 2 else FRAMES[number - 1])
     with pytest.raises(DownloadError, match="Frame 2 of the clip does not match"):
-        download_clip(source, DONE, tmp_path)
+        download_clip(source, JOB, DONE, tmp_path)
     assert left_behind(tmp_path) == []
 
 
@@ -79,14 +79,14 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DiskFullError, match="Free some space, or choose a clip folder"):
-        download_clip(Source(), DONE, tmp_path)
+        download_clip(Source(), JOB, DONE, tmp_path)
     assert left_behind(tmp_path) == []
 
 
 def test_a_destination_that_cannot_be_written_says_so(tmp_path: Path):
     (tmp_path / "clips").write_text("a file, not a folder")
     with pytest.raises(FolderNotWritableError, match="Choose a clip folder you can write to"):
-        download_clip(Source(), DONE, tmp_path / "clips")
+        download_clip(Source(), JOB, DONE, tmp_path / "clips")
     with pytest.raises(FolderNotWritableError, match="is not a folder"):
         check_destination(tmp_path / "clips/deeper")
 
@@ -102,13 +102,13 @@ def test_stopping_in_the_middle_leaves_nothing(tmp_path: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download_clip(Source(), DONE, tmp_path, stop)
+        download_clip(Source(), JOB, DONE, tmp_path, stop)
     assert left_behind(tmp_path) == []
 
 
 def test_a_server_cannot_write_outside_of_the_clip_folder(tmp_path: Path):
-    job = Job(JOB, JobState.SUCCEEDED, 9, 20, 20, clip_name="../../elsewhere", sidecar_name="x.transpixar")
+    clip = JobClip(1, "../../elsewhere", "x.transpixar")
     with pytest.raises(InvalidClipError, match="cannot be a file name"):
-        download_clip(Source(), job, tmp_path / "clips")
+        download_clip(Source(), JOB, clip, tmp_path / "clips")
     with pytest.raises(InvalidClipError, match="damaged"):
-        download_clip(Source(pattern="../%04d.png"), DONE, tmp_path / "clips")
+        download_clip(Source(pattern="../%04d.png"), JOB, DONE, tmp_path / "clips")

@@ -27,6 +27,7 @@ def test_blender_never_loads_what_only_the_courier_may_use():
     # A blocking call in Blender's process would freeze it: neither requests nor threads are reachable from here.
     bl_side = {"courier_process", "pipe", "protocol", "generation", "delivery", "task", "dispatcher"}
     bl_side |= {"clip", "content", "saving", "finished", "finishing", "formats", "timing"}
+    bl_side |= {"history", "history_entry", "file_lock", "progress_words", "job"}
     for name in bl_side:
         text = (CORE / f"{name}.py").read_text(encoding="utf-8")
         assert "requests" not in text and "import threading" not in text

@@ -1,7 +1,7 @@
 import pytest
 
 from blender_transpixar.core.errors import InvalidRequestError, JobFailedError, NotATransPixarServerError
-from blender_transpixar.core.job import Job, JobState
+from blender_transpixar.core.job import Job, JobClip, JobState
 from blender_transpixar.core.request import ClipRequest
 
 JOB = {
@@ -43,14 +43,22 @@ def test_a_job_is_read():
     assert not job.finished
 
 
-def test_the_clip_of_a_job_is_the_first_on_disk():
+def test_a_job_tells_its_clips_in_order():
     clips = [
-        {"name": "fire_7_abababab", "sidecar": "fire.transpixar"},
-        {"name": "fire_8_abababab", "sidecar": "fire.x"},
+        {"index": 1, "name": "fire_7_abababab", "sidecar": "fire.transpixar", "seed": 7},
+        {"index": 2, "name": "fire_8_abababab", "sidecar": "fire.transpixar", "seed": 8},
     ]
     job = Job.from_json(JOB | {"state": "succeeded", "finished": True, "clips": clips})
     assert job.finished
-    assert (job.clip_name, job.sidecar_name) == ("fire_7_abababab", "fire.transpixar")
+    assert job.clips[0] == JobClip(1, "fire_7_abababab", "fire.transpixar", 7)
+    assert [clip.index for clip in job.clips] == [1, 2]
+
+
+def test_progress_is_read_with_what_the_server_knows_of_the_end():
+    progress = {"phase": "downloading", "clip": 2, "of_clips": 3, "step": 0, "of": 20, "eta_seconds": 12.5}
+    job = Job.from_json(JOB | {"state": "loading", "progress": progress | {"bytes_done": 1, "bytes_total": 2}})
+    assert (job.phase, job.clip, job.of_clips, job.eta_seconds) == ("downloading", 2, 3, 12.5)
+    assert (job.bytes_done, job.bytes_total) == (1, 2)
 
 
 def test_an_interrupted_job_may_be_taken_up_again():
