@@ -3,8 +3,9 @@
 import bpy
 
 from . import settings
-from .bl import asset_start, previews, pump
+from .bl import asset_start, previews, pump, server, server_models
 from .finishing_properties import TransPixarFinishing
+from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
 from .operators.cancel import TRANSPIXAR_OT_cancel
 from .operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
@@ -14,14 +15,30 @@ from .operators.finish_clip import TRANSPIXAR_OT_finish_clip
 from .operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
 from .operators.generate import TRANSPIXAR_OT_generate
 from .operators.keep_as_asset import TRANSPIXAR_OT_keep_as_asset
+from .operators.load_model import TRANSPIXAR_OT_load_model, TRANSPIXAR_OT_unload_model
+from .operators.look_again import TRANSPIXAR_OT_look_again
+from .operators.open_online_access import TRANSPIXAR_OT_open_online_access
+from .operators.open_preferences import TRANSPIXAR_OT_open_preferences
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
 from .operators.register_library import TRANSPIXAR_OT_register_library
 from .operators.set_size import TRANSPIXAR_OT_set_size
+from .operators.show_server_log import TRANSPIXAR_OT_show_server_log
 from .operators.start_at_current_frame import TRANSPIXAR_OT_start_at_current_frame
+from .operators.start_server import TRANSPIXAR_OT_start_server
+from .operators.stop_server import TRANSPIXAR_OT_stop_server
 from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
 from .preferences import TransPixarPreferences
 from .settings import TransPixarSettings
-from .ui import finish_panel, inputs_section, model_section, panel, prompt_presets, prompt_section, sampling_section
+from .ui import (
+    finish_panel,
+    inputs_section,
+    model_section,
+    panel,
+    prompt_presets,
+    prompt_section,
+    sampling_section,
+    server_panel,
+)
 from .ui.prompt_presets import TRANSPIXAR_MT_prompt_presets
 from .ui.size_menu import TRANSPIXAR_MT_size
 
@@ -43,6 +60,15 @@ _CLASSES = (
     TRANSPIXAR_OT_set_size,
     TRANSPIXAR_OT_fit_to_model,
     TRANSPIXAR_OT_add_prompt_preset,
+    TRANSPIXAR_OT_start_server,
+    TRANSPIXAR_OT_stop_server,
+    TRANSPIXAR_OT_look_again,
+    TRANSPIXAR_OT_show_server_log,
+    TRANSPIXAR_OT_open_preferences,
+    TRANSPIXAR_OT_open_online_access,
+    TRANSPIXAR_OT_accept_licences,
+    TRANSPIXAR_OT_load_model,
+    TRANSPIXAR_OT_unload_model,
     TRANSPIXAR_MT_prompt_presets,
     TRANSPIXAR_MT_size,
     # The sidebar, in the order in which its sections stand.
@@ -52,6 +78,7 @@ _CLASSES = (
     *sampling_section.PANELS,
     *inputs_section.PANELS,
     *finish_panel.PANELS,
+    *server_panel.PANELS,
 )
 
 
@@ -67,6 +94,8 @@ def register() -> None:
 def unregister() -> None:
     """End what runs first, then take everything back."""
     asset_start.remove_handlers()
+    server.end()
+    server_models.forget()
     pump.stop()
     previews.clear()
     prompt_presets.withdraw_shipped_presets()

@@ -6,11 +6,20 @@ from typing import Any
 import bpy
 
 from ..core.model import Model
+from . import server
+
+# What a server said holds until it says something else, also while it does not run.
+_last_known: tuple[str, tuple[Model, ...]] = "", ()
 
 
 def known_models() -> tuple[Model, ...]:
     """The server's models, its default first; empty while the server has not been heard of."""
-    return ()
+    global _last_known
+    state = server.state()
+    if state.models:
+        _last_known = state.url, tuple(told.model for told in state.models if told.model is not None)
+    url, models = _last_known
+    return models if url == state.url else ()
 
 
 def model_named(name: str) -> Model | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from .. import preferences
+from ..core import process_id
 from ..core.errors import (
     InvalidAddressError,
     OnlineAccessError,
@@ -18,7 +19,7 @@ from ..core.errors import (
     TransPixarError,
 )
 from ..core.launcher import Launcher, Phase, address_for_start, can_start_at
-from ..core.model_task import ModelTask
+from ..core.server_file import RunningServer
 from ..core.server_options import ServerOptions, command_line
 from ..core.server_state import Condition, Facts, ServerState, judge
 from ..core.watching import Watching
@@ -112,21 +113,35 @@ def start_for_clip(context: bpy.types.Context) -> None:
         start(context)
 
 
-def stop() -> None:
-    """Ask the server that this Blender has started to end; the timer presses on."""
-    launcher().stop()
+def can_stop(context: bpy.types.Context) -> bool:
+    """Whether a server runs that `stop` can end: one that Blender has started, or that `server.json` names."""
+    return launcher().runs or _found_and_answering(context) is not None
+
+
+def stop(context: bpy.types.Context) -> None:
+    """Ask the server of this computer to end; where Blender has started it, the timer presses on.
+
+    Raises ServerNotStartedError when it may not be ended.
+    """
+    found = _found_and_answering(context)
+    if launcher().runs:
+        launcher().stop()
+    elif found is not None:
+        try:
+            process_id.end(found.pid)
+        except OSError as error:
+            raise ServerNotStartedError(
+                f"The server (process {found.pid}) cannot be ended from here ({error.strerror}). End it where it runs."
+            ) from error
     look_again()
 
 
-def manage_model(context: bpy.types.Context, name: str, action: str, licences: tuple[str, ...] = ()) -> ModelTask:
-    """Ask the server to load or unload a model, or accept its licences; see `protocol.ManageModel`.
-
-    Raises the errors of `preferences.server_url` and CourierStoppedError.
-    """
-    return pump.dispatcher().manage_model(preferences.server_url(context), name, action, licences)
+def has_log() -> bool:
+    """Whether Blender has started a server, now or in an earlier session."""
+    return launcher().log.exists()
 
 
-def wait_while(context: bpy.types.Context, conditions: set[Condition], patience_s: float) -> ServerState:
+def wait_while(conditions: set[Condition], patience_s: float) -> ServerState:
     """Wait while the state is one of these, for scripts; the last state when it changed or patience is over."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -206,6 +221,14 @@ def _why_not_start(context: bpy.types.Context, url: str) -> TransPixarError | No
             problem = error
         _start_problem = now, asked, problem
     return _start_problem[2]
+
+
+def _found_and_answering(context: bpy.types.Context) -> RunningServer | None:
+    """The server that `server.json` names, when it is the one that answers: only then is its number surely its own."""
+    settings = preferences.preferences_of(context)
+    found = server_location.found(settings.server_command if settings else "")
+    seen = state()
+    return found if found is not None and found.url == seen.url and seen.version else None
 
 
 def _check_place(url: str) -> None:

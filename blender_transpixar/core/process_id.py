@@ -23,8 +23,8 @@ if sys.platform == "win32":
         kernel.CloseHandle(handle)
         return bool(known) and status.value == _STILL_ACTIVE
 
-    def end(pid: int, by_force: bool) -> None:
-        """End a process. Windows knows only force. Raises OSError."""
+    def end(pid: int) -> None:
+        """End a process; Windows does so without asking it. Raises OSError."""
         os.kill(pid, signal.SIGTERM)
 
 else:
@@ -42,6 +42,6 @@ else:
             return False
         return True
 
-    def end(pid: int, by_force: bool) -> None:
-        """Ask a process to end, or end it by force. Raises OSError."""
-        os.kill(pid, signal.SIGKILL if by_force else signal.SIGTERM)
+    def end(pid: int) -> None:
+        """Ask a process to end. Raises OSError."""
+        os.kill(pid, signal.SIGTERM)

@@ -1,8 +1,10 @@
 """The server's models and formats, as it describes them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from .model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Licence:
 class ServerModel:
     """A model. `state` is `ready`, `not_downloaded`, `licence_not_accepted` or `unusable`; `problem` is a sentence.
 
-    `defaults` and `limits` are those of `transpixar.json`, see "A model is a folder" in the contract. `effects` are
-    those that a model says it knows. Bytes are None for a model without a download.
+    `model` is what a request may ask of it, None when the server does not say. `effects` are those that the model says
+    it knows. Bytes are None for a model without a download.
     """
 
     name: str
@@ -35,8 +37,7 @@ class ServerModel:
     licences: tuple[Licence, ...] = ()
     bytes_total: int | None = None
     bytes_present: int | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    model: Model | None = None
     effects: tuple[str, ...] = ()
 
     @property
@@ -61,8 +62,7 @@ class ServerModel:
             licences=tuple(_licence(each) for each in _mappings(data.get("licences"))),
             bytes_total=_count(download.get("bytes_total")),
             bytes_present=_count(download.get("bytes_present")),
-            defaults=_mapping(data.get("defaults")),
-            limits=_mapping(data.get("limits")),
+            model=Model.from_json(data),
             effects=_words(data.get("effects")),
         )
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from .address import parts
@@ -46,7 +47,7 @@ def data_folder(command: str) -> Path:
         words = split(command)
     except ServerNotConfiguredError:
         words = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word == "--data-dir" and following:
             return Path(following)
         if word.startswith("--data-dir="):

@@ -13,7 +13,7 @@ from .errors import (
     TransPixarError,
 )
 from .launcher import Phase
-from .server_models import HandOffFormat, ServerModel, formats_of, models_of
+from .server_models import HandOffFormat, ServerModel
 from .watching import Watching
 
 
@@ -135,8 +135,8 @@ def _answering(watching: Watching) -> ServerState:
         sentence,
         remedy,
         version=str(status.get("version", "")),
-        models=models_of(watching.models),
-        formats=formats_of(watching.formats),
+        models=watching.models,
+        formats=watching.formats,
         devices=tuple(str(worker.get("device_name") or worker.get("device") or "") for worker in workers),
         queued=int(queue.get("queued") or 0),
         running=int(queue.get("running") or 0),
