@@ -37,7 +37,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the server. `tasks` are "text", "image" and "footage", `state` is "ready" or says what is missing."""
+    """A model of the server. `tasks` are "text", "image" and "footage", `state` is "ready" or says what is missing.
+
+    `problem` is the server's sentence about that.
+    """
 
     name: str
     title: str
@@ -46,6 +49,7 @@ class Model:
     state: str
     defaults: Defaults
     limits: Limits
+    problem: str | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Model | None":
@@ -59,6 +63,7 @@ class Model:
                 state=str(data.get("state") or "ready"),
                 defaults=Defaults(**_known(Defaults, data["defaults"])),
                 limits=Limits(**_known(Limits, data["limits"])),
+                problem=data.get("problem"),
             )
         except (KeyError, TypeError, AttributeError):
             return None

@@ -29,7 +29,7 @@ class ModelSection(Section):
         if model is not None:
             note = column.column()
             note.active = False
-            draw_sentence(note, context, model.description or model.title, icon="INFO")
+            draw_sentence(note, context, model.problem or model.description or model.title, icon="INFO")
         _draw_size(column, settings)
         _draw_length(column, context, settings)
 
