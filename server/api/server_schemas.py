@@ -31,13 +31,17 @@ class DownloadBody(BaseModel):
 
 
 class ModelBody(BaseModel):
-    """A model: whether it can be used, what requests get by default and what they may ask."""
+    """A model: whether it can be used, what requests get by default and what they may ask.
+
+    `effects` names the kinds of clips that a small model knows; it is empty for a model that takes any prompt.
+    """
 
     name: str
     title: str
     description: str
     licence: str
     tasks: tuple[Task, ...]
+    effects: tuple[str, ...]
     state: ModelStatus
     problem: str | None
     loaded: bool
@@ -58,6 +62,7 @@ class ModelBody(BaseModel):
             description=model.description,
             licence=model.licence,
             tasks=model.tasks,
+            effects=model.effects,
             state=state.state,
             problem=state.problem or (load_error.message if load_error else None),
             loaded=loaded,

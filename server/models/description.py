@@ -95,6 +95,13 @@ class RequestLimits(_Described):
     max_clips: int = Field(default=16, ge=1)
 
 
+class Vocabulary(_Described):
+    """The words that a small model was taught: those that name its effects, and the others in its captions."""
+
+    effects: dict[str, tuple[str, ...]]
+    others: tuple[str, ...] = ()
+
+
 class ModelDescription(_Described):
     """The contents of `transpixar.json`."""
 
@@ -111,6 +118,7 @@ class ModelDescription(_Described):
     rgb: Literal["straight", "premultiplied"]
     # The kinds of clips that a small model was trained on; empty for a model of the whole world.
     effects: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
     max_sequence_length: int = Field(default=226, ge=1)
     # Measured by `calibrate_mag_cache`; without them the faster qualities use FirstBlockCache.
     mag_ratios: tuple[float, ...] | None = None

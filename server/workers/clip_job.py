@@ -86,6 +86,7 @@ class ClipJob:
         self._run = self._planner.choose(request.memory_plan)
         try:
             self._within_memory(self._prepare)
+            self._warn_of_unknown_prompt()
             self._warn_of_cut_prompts()
             for index in range(self._task.first_clip, request.num_clips + 1):
                 self._make_clip(index, given)
@@ -256,6 +257,13 @@ class ClipJob:
         if self._task.footage is not None:
             given["rgb_video"] = read_footage(self._task.footage, request.width, request.height, request.num_frames)
         return given
+
+    def _warn_of_unknown_prompt(self) -> None:
+        # Footage shows by itself what it is.
+        known_words = self._model.known_words if self._task.footage is None else None
+        warning = known_words.warning(self._request.prompt) if known_words is not None else None
+        if warning is not None:
+            self._report(Warned(job=self._task.job, warning=warning))
 
     def _warn_of_cut_prompts(self) -> None:
         tokenizer, length = self._model.pipe.tokenizer, self._model.description.max_sequence_length

@@ -15,6 +15,7 @@ from server.models import ModelDescription
 from server.models.architecture import check_model
 from server.models.files import ModelFiles, NotDownloadedError, locate
 from server.models.hub import download
+from server.models.known_words import KnownWords
 from server.models.licences import Acceptances
 from server.models.places import ModelPlaces
 from server.transpixar import RGBA_ADAPTER, TransPixarPipeline
@@ -43,6 +44,7 @@ class LoadedModel:
         description: what it is.
         pipe: the pipeline.
         execution: the memory plan, kernels and preset that it is ready for.
+        known_words: what it can be asked for; None for a model that takes any prompt.
     """
 
     def __init__(self, folder: Path, description: ModelDescription, files: ModelFiles, device: str) -> None:
@@ -56,6 +58,7 @@ class LoadedModel:
         began = time.monotonic()
         check_model(files)
         self.folder, self.description, self._files = folder, description, files
+        self.known_words = KnownWords.of_model(description, files.base)
         self._dtype = torch.bfloat16 if description.dtype == "bfloat16" else torch.float32
         self._device = device
         self._prompts = PromptCache()

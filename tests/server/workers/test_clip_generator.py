@@ -288,3 +288,17 @@ def write_movie(path: Path, frames: np.ndarray) -> Path:
     command += ["-s", f"{width}x{height}", "-r", "8", "-i", "-", "-c:v", "ffv1", "-pix_fmt", "bgr0", str(path)]
     subprocess.run(command, input=frames.tobytes(), check=True)
     return path
+
+
+def test_a_prompt_that_a_small_model_does_not_know_is_told(generator, tmp_path):
+    taught = write_tiny_model(tmp_path / "taught", tasks=["text", "footage"], effects=["fire", "smoke"])
+
+    def warnings(prompt: str, **changes) -> list[str]:
+        task = make_task(tmp_path / prompt.replace(" ", "-"), taught, prompt=prompt, steps=1, **changes)
+        return [report.warning for report in run(generator, task) if isinstance(report, Warned)]
+
+    assert warnings("orange smoke") == []
+    (warning,) = warnings("orange car")
+    assert "'car'" in warning and "It knows fire, smoke;" in warning
+    movie = write_movie(tmp_path / "footage.mkv", np.zeros((5, 32, 32, 3), np.uint8))
+    assert warnings("a car drives", footage=movie) == [], "footage shows by itself what it is"
