@@ -27,7 +27,9 @@ COMMANDS = {
     "convert": ("server.commands.convert", "Convert clips to the file that another program reads."),
     "finish": ("server.commands.finish", "Clean, retime and resize a clip into a new one."),
     "inspect": ("server.commands.inspect", "Report on a clip's alpha and write a contact sheet."),
+    "effects": ("server.commands.effects", "Draw a procedural clip from a prompt, without any model."),
     "evaluate": ("server.commands.evaluate", "Measure a small model on held-out captions and seeds."),
+    "train": ("server.commands.train", "Train an RGBA LoRA of one's own on one's own clips."),
     "bench": ("server.bench.command", "Time a step, a clip and the plain method on this machine."),
     "doctor": ("server.doctor.command", "Say whether this machine can make clips, and what to do."),
 }

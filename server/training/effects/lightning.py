@@ -31,7 +31,7 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     """One bolt with a branch or two; its shape jumps twice in the clip, its brightness flickers."""
     rng, frames = canvas.rng, canvas.shape[0]
     width = 0.035 * (0.55 + 0.45 * look.scale)
-    cores, changes = [], sorted(rng.choice(np.arange(2, frames), size=min(2, frames - 2), replace=False))
+    cores, changes = [], sorted(rng.choice(np.arange(2, frames), size=max(min(2, frames - 2), 0), replace=False))
     top = (look.offset + rng.normal(0, 0.1), 1.1)
     bottom = (look.offset + rng.normal(0, 0.18), -1.1)
     for frame in range(frames):

@@ -81,13 +81,14 @@ def marks(trained_on: MarkSet) -> tuple[Mark, ...]:
 
 def share(name: str, title: str, right: Sequence[bool], **beside: float | None) -> Figure:
     """A share of clips, with Wilson's interval."""
-    count = len(right)
-    return Figure(name, title, _mean(right), *wilson(sum(right), count), count, **beside)
+    low, high = wilson(sum(right), len(right))
+    return Figure(name, title, _mean(right), low, high, len(right), **beside)
 
 
 def mean(name: str, title: str, values: Sequence[float], **beside: float | None) -> Figure:
     """A mean over clips, with a bootstrap interval."""
-    return Figure(name, title, _mean(values), *bootstrap(values), len(values), **beside)
+    low, high = bootstrap(values)
+    return Figure(name, title, _mean(values), low, high, len(values), **beside)
 
 
 def decibels(name: str, title: str, squared_errors: Sequence[float], **beside: float | None) -> Figure:

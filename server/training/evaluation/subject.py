@@ -38,6 +38,8 @@ class Subject:
         self.pipe: Any = TransPixarPipeline.from_pretrained(
             files.base, rgba_lora=files.rgba_lora, lora_alpha=files.lora_alpha, dtype=dtype
         )
+        # One that makes clips from words too was taught so with empty image latents.
+        self.pipe.image_optional = "text" in self.description.tasks
         self.pipe.to(device)
         self.pipe.set_progress_bar_config(disable=True)
 
