@@ -8,6 +8,7 @@ import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
 from transformers import PreTrainedTokenizerFast
 
+from server.training.effects.vocabulary import vocabulary
 from server.training.mini.config import FAMILIES, MiniConfig
 from server.training.mini.transformer import Denoiser, scheduler
 from server.transpixar import disable_rgba, save_rgba_weights
@@ -46,6 +47,7 @@ def description(config: MiniConfig) -> dict[str, object]:
         "licence": "GPL-3.0-or-later",
         "tasks": ["text", "image", "footage"],
         "effects": list(FAMILIES),
+        "vocabulary": vocabulary(FAMILIES),
         "base": None,
         "rgba_lora": {"file": "rgba_lora.safetensors", "lora_alpha": config.lora_alpha},
         "rgb": "premultiplied",

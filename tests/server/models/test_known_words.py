@@ -14,10 +14,70 @@ from server.training.effects.vocabulary import vocabulary
 MINI = Path(server.models.__file__).parent / "mini"
 
 # No caption holds these words: thirty that mean something like an effect, and thirty that do not.
-NEAR = """wildfire flare volcano dust ash haze hail hurricane cyclone spray beam laser aura foam frost ice storm lava candle
-dynamite grenade glow flash shower explode thunder debris explosions rains clouds""".split()
-FAR = """car dog cat horse house person woman man king computer phone book chair table pizza bread music guitar city street
-football dragon robot tree mountain river bird fish dinosaur castle""".split()
+NEAR = [
+    "wildfire",
+    "flare",
+    "volcano",
+    "dust",
+    "ash",
+    "haze",
+    "hail",
+    "hurricane",
+    "cyclone",
+    "spray",
+    "beam",
+    "laser",
+    "aura",
+    "foam",
+    "frost",
+    "ice",
+    "storm",
+    "lava",
+    "candle",
+    "dynamite",
+    "grenade",
+    "glow",
+    "flash",
+    "shower",
+    "explode",
+    "thunder",
+    "debris",
+    "explosions",
+    "rains",
+    "clouds",
+]
+FAR = [
+    "car",
+    "dog",
+    "cat",
+    "horse",
+    "house",
+    "person",
+    "woman",
+    "man",
+    "king",
+    "computer",
+    "phone",
+    "book",
+    "chair",
+    "table",
+    "pizza",
+    "bread",
+    "music",
+    "guitar",
+    "city",
+    "street",
+    "football",
+    "dragon",
+    "robot",
+    "tree",
+    "mountain",
+    "river",
+    "bird",
+    "fish",
+    "dinosaur",
+    "castle",
+]
 
 
 @pytest.fixture(scope="module")
