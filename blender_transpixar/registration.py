@@ -2,14 +2,17 @@
 
 import bpy
 
-from . import settings
-from .bl import asset_start, previews, pump, server, server_models
+from . import file_handlers, settings
+from .bl import asset_start, previews, pump, server, server_models, starter_run
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
+from .operators.build_starter_library import TRANSPIXAR_OT_build_starter_library
 from .operators.cancel import TRANSPIXAR_OT_cancel
 from .operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
+from .operators.cancel_starter_library import TRANSPIXAR_OT_cancel_starter_library
 from .operators.dice_seed import TRANSPIXAR_OT_dice_seed
+from .operators.drop_clip import TRANSPIXAR_OT_drop_clip
 from .operators.export_clip import TRANSPIXAR_OT_export_clip
 from .operators.finish_clip import TRANSPIXAR_OT_finish_clip
 from .operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
@@ -20,6 +23,7 @@ from .operators.look_again import TRANSPIXAR_OT_look_again
 from .operators.open_online_access import TRANSPIXAR_OT_open_online_access
 from .operators.open_preferences import TRANSPIXAR_OT_open_preferences
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
+from .operators.regenerate import TRANSPIXAR_OT_regenerate
 from .operators.register_library import TRANSPIXAR_OT_register_library
 from .operators.set_size import TRANSPIXAR_OT_set_size
 from .operators.show_server_log import TRANSPIXAR_OT_show_server_log
@@ -30,6 +34,7 @@ from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
 from .preferences import TransPixarPreferences
 from .settings import TransPixarSettings
 from .ui import (
+    assets_section,
     finish_panel,
     inputs_section,
     model_section,
@@ -56,6 +61,11 @@ _CLASSES = (
     TRANSPIXAR_OT_keep_as_asset,
     TRANSPIXAR_OT_register_library,
     TRANSPIXAR_OT_start_at_current_frame,
+    TRANSPIXAR_OT_build_starter_library,
+    TRANSPIXAR_OT_cancel_starter_library,
+    TRANSPIXAR_OT_regenerate,
+    TRANSPIXAR_OT_drop_clip,
+    *file_handlers.CLASSES,
     TRANSPIXAR_OT_dice_seed,
     TRANSPIXAR_OT_set_size,
     TRANSPIXAR_OT_fit_to_model,
@@ -78,6 +88,7 @@ _CLASSES = (
     *sampling_section.PANELS,
     *inputs_section.PANELS,
     *finish_panel.PANELS,
+    *assets_section.PANELS,
     *server_panel.PANELS,
 )
 
@@ -94,6 +105,7 @@ def register() -> None:
 def unregister() -> None:
     """End what runs first, then take everything back."""
     asset_start.remove_handlers()
+    starter_run.forget()
     server.end()
     server_models.forget()
     pump.stop()

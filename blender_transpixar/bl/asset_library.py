@@ -5,21 +5,11 @@ from typing import Any
 
 import bpy
 
-from .. import preferences
 from ..core.errors import from_os_error
+from ..preferences import library_folder
 
 NAME = "TransPixar"
 ANOTHER_FOLDER = "a library folder you can write to in the add-on's preferences"
-
-
-def library_folder(context: bpy.types.Context) -> Path:
-    """The library's folder, as an absolute path; it need not exist yet."""
-    addon = context.preferences.addons.get(preferences.__package__)
-    chosen = getattr(addon.preferences, "library_folder", "") if addon else ""
-    # The library belongs to the artist, not to one file, so a path relative to the file makes no sense.
-    if chosen and not chosen.startswith("//"):
-        return Path(bpy.path.abspath(chosen)).absolute()
-    return preferences._own_folder() / "library"
 
 
 def registered(context: bpy.types.Context) -> Any:

@@ -1,6 +1,6 @@
 """The starter library: a clip of each effect that a model knows, and which of them are still missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,12 @@ class StarterEffect:
     prompt: str
 
 
-def starter_effects(model: Mapping[str, Any] | None) -> tuple[StarterEffect, ...]:
-    """The effects of a model, given as an object of `GET /v1/models`; the usual ones when it names none.
+def starter_effects(told: Iterable[Any] = ()) -> tuple[StarterEffect, ...]:
+    """The effects for what a model says that it knows, its `effects`; the usual ones when it says nothing.
 
-    Its `effects` are names, or objects with `name` and `prompt`.
+    Each is the name of an effect, or a prompt.
     """
-    told = (model or {}).get("effects")
-    effects = [_effect_of(entry) for entry in told] if isinstance(told, Iterable) and not isinstance(told, str) else []
-    known = {effect.prompt: effect for effect in effects if effect is not None}
+    known = {effect.prompt: effect for effect in map(_effect_of, told) if effect is not None}
     return tuple(known.values()) or tuple(StarterEffect(name, prompt) for name, prompt in _PROMPTS.items())
 
 
@@ -74,13 +72,7 @@ def plan_for(effects: Iterable[StarterEffect], library: Path, model: str | None)
     )
 
 
-def _effect_of(entry: Any) -> StarterEffect | None:
-    if isinstance(entry, str) and entry.strip():
-        return StarterEffect(entry, _PROMPTS.get(entry.lower(), entry))
-    if isinstance(entry, Mapping):
-        name, prompt = entry.get("name"), entry.get("prompt")
-        if isinstance(prompt, str) and prompt.strip():
-            return StarterEffect(str(name or prompt), prompt)
-        if isinstance(name, str):
-            return _effect_of(name)
-    return None
+def _effect_of(told: Any) -> StarterEffect | None:
+    if not isinstance(told, str) or not told.strip():
+        return None
+    return StarterEffect(told, _PROMPTS.get(told.strip().lower(), told))

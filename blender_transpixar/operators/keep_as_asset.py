@@ -6,9 +6,10 @@ import bpy
 from bpy.props import StringProperty
 
 from ..bl.asset_clip import keep_as_asset
-from ..bl.asset_library import library_folder, refresh_browsers
+from ..bl.asset_library import refresh_browsers
 from ..bl.subject import chosen_or_subject
 from ..core.errors import TransPixarError
+from ..preferences import library_folder
 
 _FILEPATH = StringProperty(
     name="Clip",

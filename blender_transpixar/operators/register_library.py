@@ -2,8 +2,9 @@
 
 import bpy
 
-from ..bl.asset_library import library_folder, register_library, registered
+from ..bl.asset_library import register_library, registered
 from ..core.errors import TransPixarError
+from ..preferences import library_folder
 
 
 class TRANSPIXAR_OT_register_library(bpy.types.Operator):

@@ -25,7 +25,7 @@ def test_a_prompt_has_a_kind(prompt: str, kind: str):
 
 
 def test_the_starter_prompts_are_of_the_kinds_they_are_made_for():
-    assert [kind_of(effect.prompt) for effect in starter_effects(None)] == list(KINDS)
+    assert [kind_of(effect.prompt) for effect in starter_effects()] == list(KINDS)
 
 
 def test_tags_are_the_words_worth_searching_for():

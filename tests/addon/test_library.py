@@ -74,15 +74,14 @@ def test_each_model_has_its_own_clips(clip: Clip, library: Path):
 @pytest.mark.parametrize(
     ("told", "prompts"),
     [
-        (["fire", "smoke"], ["orange fire burning", "a puff of grey smoke"]),
-        ([{"name": "fire", "prompt": "a red torch"}, "fog bank"], ["a red torch", "fog bank"]),
-        ([3, {}, None, "fire", "fire"], ["orange fire burning"]),
+        (["fire", "Smoke"], ["orange fire burning", "a puff of grey smoke"]),
+        (["fog bank", "fire", "fire"], ["fog bank", "orange fire burning"]),
+        ([3, {}, None, " ", "fire"], ["orange fire burning"]),
     ],
 )
 def test_a_model_tells_its_effects(told: list, prompts: list[str]):
-    assert [effect.prompt for effect in starter_effects({"name": "mini", "effects": told})] == prompts
+    assert [effect.prompt for effect in starter_effects(told)] == prompts
 
 
-@pytest.mark.parametrize("model", [None, {}, {"effects": None}, {"effects": []}, {"effects": "fire"}])
-def test_a_model_that_tells_nothing_gets_the_usual_ones(model: dict | None):
-    assert len(starter_effects(model)) == 15
+def test_for_a_model_that_tells_nothing_there_are_the_usual_ones():
+    assert len(starter_effects()) == len(starter_effects([])) == 15

@@ -1,0 +1,56 @@
+"""Files dragged in from outside. Without a pointer the handlers' operator is called as Blender would call it."""
+
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_transpixar.file_handlers import TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence
+from tests.addon.made_clips import write_clip
+
+
+@pytest.fixture
+def clip(blender: None, tmp_path: Path) -> Path:
+    return write_clip(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["test-effect.transpixar", "0003.png"])
+def test_a_sidecar_or_a_frame_becomes_a_plane(clip: Path, name: str):
+    bpy.context.scene.frame_set(20)
+    assert bpy.ops.transpixar.drop_clip(filepath=str(clip / name)) == {"FINISHED"}
+    assert bpy.context.object.name == "test-effect"
+    assert bpy.context.object.material_slots[0].material is not None
+
+
+def test_many_frames_of_one_clip_are_placed_once(clip: Path):
+    files = [{"name": f"{number:04d}.png"} for number in range(1, 6)]
+    assert bpy.ops.transpixar.drop_clip(directory=f"{clip}/", files=files) == {"FINISHED"}
+    assert len(bpy.context.scene.objects) == 1
+
+
+def test_what_is_no_clip_is_a_sentence_and_the_others_are_placed(clip: Path):
+    (clip.parent / "nothing.transpixar").write_text("{}")
+    with pytest.raises(RuntimeError, match="does not describe a TransPixar clip"):
+        bpy.ops.transpixar.drop_clip(filepath=str(clip.parent / "nothing.transpixar"))
+    files = [{"name": "nothing.transpixar"}, {"name": f"{clip.name}/test-effect.transpixar"}]
+    with pytest.raises(RuntimeError):
+        bpy.ops.transpixar.drop_clip(directory=f"{clip.parent}/", files=files)
+    assert len(bpy.context.scene.objects) == 1
+
+
+def test_pictures_have_another_handler_too_so_that_blender_asks(clip: Path):
+    """Two handlers that want the same file make Blender ask which one is meant."""
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    for editor, theirs in (("VIEW_3D", "VIEW3D_FH_empty_image"), ("SEQUENCE_EDITOR", "SEQUENCER_FH_image_strip")):
+        area.ui_type = editor
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            for handler in (TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence):
+                assert handler.poll_drop(bpy.context)
+            other = next(cls for cls in bpy.types.FileHandler.__subclasses__() if cls.__name__ == theirs)
+            assert ".png" in other.bl_file_extensions.split(";")
+            assert other.poll_drop(bpy.context)
+    area.ui_type = "TEXT_EDITOR"
+    with bpy.context.temp_override(window=window, area=area):
+        assert not TRANSPIXAR_FH_clip.poll_drop(bpy.context)
