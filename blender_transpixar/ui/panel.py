@@ -13,6 +13,7 @@ from .progress import draw_generation
 from .prompt_presets import TRANSPIXAR_MT_prompt_presets
 from .sections import Section, panels_of
 from .sentence import draw_sentence
+from .server_panel import draw_state_row
 
 
 class GenerateSection(Section):
@@ -24,8 +25,9 @@ class GenerateSection(Section):
     bl_options = set()
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the prompt and the button, then how it goes."""
+        """Draw what the server needs, the prompt and the button, then how it goes."""
         layout = self.layout
+        draw_state_row(layout, context)
         settings = context.scene.transpixar
         row = layout.row(align=True)
         row.prop(settings, "prompt", text="", placeholder="An effect, such as orange smoke")

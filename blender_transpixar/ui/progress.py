@@ -31,3 +31,5 @@ def _draw_outcome(layout: Any, context: bpy.types.Context, generation: Generatio
         layout.label(text=text, icon="CHECKMARK", translate=False)
     elif generation.outcome is Outcome.CANCELLED:
         layout.label(text="Cancelled", icon="INFO")
+    for warning in generation.warnings:
+        draw_sentence(layout, context, warning, icon="ERROR")

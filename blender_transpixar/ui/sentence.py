@@ -11,10 +11,12 @@ _MARGIN_PX = 70
 
 
 def draw_sentence(layout: Any, context: bpy.types.Context, sentence: str, icon: str) -> None:
-    """A sentence over as many lines as it needs."""
+    """A sentence over as many lines as it needs, in the artist's language where the add-on knows it."""
     column = layout.column(align=True)
+    # Before it is wrapped: nobody translates half sentences.
+    sentence = bpy.app.translations.pgettext_rpt(sentence)
     for number, line in enumerate(textwrap.wrap(sentence, _letters_in(context))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 
 
 def _letters_in(context: bpy.types.Context) -> int:

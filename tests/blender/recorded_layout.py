@@ -1,5 +1,6 @@
 """A panel drawn without a window: what it asks of its layout is checked against Blender and written down."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -12,8 +13,9 @@ class RecordedLayout:
         self.labels: list[str] = []
         self.operators: list[str] = []
         self.properties: list[str] = []
+        self.menus: list[str] = []
 
-    def label(self, text: str = "", icon: str = "NONE") -> None:
+    def label(self, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
         self.labels.append(text)
 
@@ -21,11 +23,26 @@ class RecordedLayout:
         assert hasattr(data, name)
         self.properties.append(name)
 
-    def operator(self, name: str, text: str = "", icon: str = "NONE") -> None:
+    def prop_search(self, data: Any, name: str, place: Any, collection: str, **how: Any) -> None:
+        assert hasattr(place, collection)
+        self.prop(data, name)
+
+    def template_ID(self, data: Any, name: str, new: str = "", open: str = "") -> None:
+        self.prop(data, name)
+
+    def template_icon(self, icon_value: int, scale: float = 1.0) -> None:
+        pass
+
+    def menu(self, name: str, text: str = "", icon: str = "NONE") -> None:
+        assert issubclass(getattr(bpy.types, name), bpy.types.Menu)
+        self.menus.append(name)
+
+    def operator(self, name: str, text: str = "", icon: str = "NONE", translate: bool = True) -> SimpleNamespace:
         assert icon in bpy.types.UILayout.bl_rna.functions["operator"].parameters["icon"].enum_items
         area, _, verb = name.partition(".")
         getattr(getattr(bpy.ops, area), verb).get_rna_type()
         self.operators.append(name)
+        return SimpleNamespace()
 
     def progress(self, factor: float, text: str) -> None:
         assert 0.0 <= factor <= 1.0
@@ -34,7 +51,10 @@ class RecordedLayout:
     def separator(self) -> None:
         pass
 
-    def column(self, align: bool = False) -> "RecordedLayout":
+    def column(self, align: bool = False, heading: str = "") -> "RecordedLayout":
         return self
 
     row = box = column
+
+    def split(self, factor: float = 0.0, align: bool = False) -> "RecordedLayout":
+        return self

@@ -1,0 +1,200 @@
+"""The sidebar: what stands in it, what each control does, and that no control is without words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from blender_transpixar import registration
+from blender_transpixar.bl import known_models
+from blender_transpixar.bl.clip_length import scene_frames
+from blender_transpixar.bl.limits import check_values, problems_of
+from blender_transpixar.core.errors import InvalidRequestError
+from blender_transpixar.core.model import Defaults, Limits, Model
+from blender_transpixar.ui.sections import Section
+from tests.blender.recorded_layout import RecordedLayout
+
+SMALL = Model(
+    name="small",
+    title="Small Model",
+    description="For trying out",
+    tasks=("text",),
+    state="ready",
+    defaults=Defaults(width=96, height=64, num_frames=9, steps=20, guidance=4.0, fps=8),
+    limits=Limits(16, 32, 128, 128, 4, 5, 17, 50, 20.0, 40, max_clips=4),
+)
+LARGE = Model(
+    name="large",
+    title="Large Model",
+    description="For the shot",
+    tasks=("text", "image", "footage"),
+    state="ready",
+    defaults=Defaults(width=720, height=480, num_frames=49, steps=50, guidance=6.0, fps=8),
+    limits=Limits(16, 256, 1360, 1360, 4, 9, 97, 100, 20.0, 1000),
+)
+
+
+@pytest.fixture
+def settings(blender: None) -> bpy.types.PropertyGroup:
+    return bpy.context.scene.transpixar
+
+
+@pytest.fixture
+def with_models(settings: bpy.types.PropertyGroup, monkeypatch: pytest.MonkeyPatch) -> bpy.types.PropertyGroup:
+    """The panel's values, with a server that was heard of: what it said is told here, for limits are the subject."""
+    monkeypatch.setattr(known_models, "known_models", lambda: (SMALL, LARGE))
+    return settings
+
+
+def drawn(name: str) -> RecordedLayout:
+    """What a section draws, in the 3D viewport's sidebar."""
+    layout = RecordedLayout()
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        active_object=bpy.context.active_object,
+        region=SimpleNamespace(width=300),
+        preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons),
+        workspace=bpy.context.workspace,
+        mode="OBJECT",
+    )
+    getattr(bpy.types, f"TRANSPIXAR_PT_{name}").draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+def panels() -> Iterator[type]:
+    for cls in registration._CLASSES:
+        if issubclass(cls, bpy.types.Panel):
+            yield cls
+
+
+def test_the_same_sections_stand_in_the_viewport_and_in_the_sequencer(blender: None):
+    spaces: dict[str, set[type]] = {"VIEW_3D": set(), "SEQUENCE_EDITOR": set()}
+    for panel in panels():
+        spaces[panel.bl_space_type].add(next(base for base in panel.__mro__ if Section in base.__bases__))
+    assert spaces["VIEW_3D"] == spaces["SEQUENCE_EDITOR"]
+    assert len(spaces["VIEW_3D"]) >= 6
+
+
+def test_at_first_sight_there_are_prompt_and_generate(blender: None):
+    closed = [panel for panel in panels() if "DEFAULT_CLOSED" in panel.bl_options]
+    assert {panel.__name__ for panel in panels()} - {panel.__name__ for panel in closed} == {
+        "TRANSPIXAR_PT_generate",
+        "TRANSPIXAR_PT_generate_sequencer",
+    }
+    first = drawn("generate")
+    assert first.properties == ["prompt"]
+    assert "transpixar.generate" in first.operators
+    assert first.menus == ["TRANSPIXAR_MT_prompt_presets"]
+
+
+@pytest.mark.parametrize("section", ["prompt", "model", "sampling", "inputs"])
+def test_every_section_draws_with_and_without_a_server(section: str, settings: bpy.types.PropertyGroup, monkeypatch):
+    without = drawn(section).properties
+    monkeypatch.setattr(known_models, "known_models", lambda: (SMALL, LARGE))
+    settings.first_frame_source, settings.footage_source = "IMAGE", "FILE"
+    assert set(without) <= set(drawn(section).properties)
+
+
+def test_seconds_and_frames_are_kept_in_step(with_models: bpy.types.PropertyGroup):
+    settings, scene = with_models, bpy.context.scene
+    scene.render.fps = 24
+    assert settings.seconds == pytest.approx(9 / 8)
+    assert scene_frames(settings, scene) == 27
+    settings.seconds = 1.6
+    assert settings.num_frames == 13
+    settings.model = "large"
+    settings.num_frames = 49
+    assert settings.seconds == pytest.approx(49 / 8)
+    settings.seconds = 0
+    assert settings.num_frames == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [("MODEL", (720, 480)), ("LANDSCAPE", (720, 480)), ("PORTRAIT", (480, 720)), ("SQUARE", (592, 592))],
+)
+def test_shapes_become_sizes_that_the_model_takes(with_models: bpy.types.PropertyGroup, shape: str, size: tuple):
+    with_models.model = "large"
+    assert bpy.ops.transpixar.set_size(shape=shape) == {"FINISHED"}
+    assert (with_models.width, with_models.height) == size
+    assert problems_of(with_models) == []
+
+
+def test_from_camera_takes_the_shape_of_the_render(with_models: bpy.types.PropertyGroup):
+    with_models.model = "large"
+    render = bpy.context.scene.render
+    render.resolution_x, render.resolution_y = 1920, 1080
+    bpy.ops.transpixar.set_size(shape="CAMERA")
+    assert (with_models.width, with_models.height) == (768, 432)
+    render.pixel_aspect_x = 2.0
+    bpy.ops.transpixar.set_size(shape="CAMERA")
+    assert with_models.width / with_models.height == pytest.approx(3.56, abs=0.1)
+
+
+def test_without_a_server_sizes_are_greyed(settings: bpy.types.PropertyGroup):
+    assert not bpy.ops.transpixar.set_size.poll()
+
+
+def test_the_seed_can_be_drawn_kept_and_let_go(settings: bpy.types.PropertyGroup):
+    assert (settings.seed, settings.seed_locked) == (-1, False)
+    bpy.ops.transpixar.dice_seed()
+    drawn_seed = settings.seed
+    assert drawn_seed >= 0 and settings.seed_locked
+    settings.seed_locked = True
+    assert settings.seed == drawn_seed
+    settings.seed_locked = False
+    assert settings.seed == -1
+    settings.seed_locked = True
+    assert settings.seed >= 0
+
+
+def test_what_the_model_does_not_take_is_said_before_sending_and_can_be_mended(with_models: bpy.types.PropertyGroup):
+    settings = with_models
+    assert problems_of(settings) == []
+    assert not bpy.ops.transpixar.fit_to_model.poll()
+    settings.prompt = "a very long wish for smoke that does not end"
+    settings.width, settings.num_frames, settings.steps, settings.guidance = 65, 12, 51, 21.0
+    settings.num_clips, settings.first_frame_source, settings.loop = 5, "FILE", True
+    said = " ".join(drawn("generate").labels)
+    for sentence in ("65 pixels wide", "12 frames", "51 steps", "5 variations", "40", "begin with a picture", "loop"):
+        assert sentence in said
+    with pytest.raises(InvalidRequestError, match="use 64"):
+        check_values(settings)
+    assert bpy.ops.transpixar.fit_to_model() == {"FINISHED"}
+    assert problems_of(settings) == []
+    assert (settings.width, settings.num_frames, settings.steps, settings.num_clips) == (64, 13, 50, 4)
+    check_values(settings)
+
+
+def test_the_model_field_suggests_what_the_server_has(with_models: bpy.types.PropertyGroup):
+    suggested = known_models.suggest_models(with_models, bpy.context, "")
+    assert list(suggested) == [("small", "Small Model"), ("large", "Large Model")]
+    assert list(known_models.suggest_models(with_models, bpy.context, "shot")) == []
+    with_models.model = "one that will come"
+    assert problems_of(with_models) == []
+
+
+def presets() -> list[str]:
+    folders = bpy.utils.preset_paths("transpixar/prompt")
+    return [str(path) for folder in folders for path in sorted(Path(folder).glob("*.py"))]
+
+
+def test_shipped_presets_fill_the_prompt(settings: bpy.types.PropertyGroup):
+    assert len(presets()) == 15
+    for path in presets():
+        settings.prompt, settings.negative_prompt = "", "what was there before"
+        bpy.ops.script.execute_preset(filepath=path, menu_idname="TRANSPIXAR_MT_prompt_presets")
+        assert settings.prompt and not settings.negative_prompt
+
+
+def test_an_artist_s_own_presets_are_kept_and_removed(settings: bpy.types.PropertyGroup):
+    settings.prompt, settings.negative_prompt = 'a "quoted" wish', "green"
+    assert bpy.ops.transpixar.add_prompt_preset(name="My Wish") == {"FINISHED"}
+    settings.prompt = settings.negative_prompt = ""
+    mine = next(path for path in presets() if "My_Wish" in path)
+    bpy.ops.script.execute_preset(filepath=mine, menu_idname="TRANSPIXAR_MT_prompt_presets")
+    assert (settings.prompt, settings.negative_prompt) == ('a "quoted" wish', "green")
+    bpy.ops.transpixar.add_prompt_preset(name="My Wish", remove_active=True)
+    assert len(presets()) == 15
