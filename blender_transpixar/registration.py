@@ -3,7 +3,7 @@
 import bpy
 
 from . import file_handlers, settings
-from .bl import asset_start, previews, pump, server, server_models, starter_run
+from .bl import asset_start, clip_queue, previews, pump, server, server_models, starter_run
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
@@ -11,6 +11,8 @@ from .operators.build_starter_library import TRANSPIXAR_OT_build_starter_library
 from .operators.cancel import TRANSPIXAR_OT_cancel
 from .operators.cancel_delivery import TRANSPIXAR_OT_cancel_delivery
 from .operators.cancel_starter_library import TRANSPIXAR_OT_cancel_starter_library
+from .operators.collect_clips import TRANSPIXAR_OT_collect_clips
+from .operators.delete_from_queue import TRANSPIXAR_OT_delete_from_queue
 from .operators.dice_seed import TRANSPIXAR_OT_dice_seed
 from .operators.drop_clip import TRANSPIXAR_OT_drop_clip
 from .operators.export_clip import TRANSPIXAR_OT_export_clip
@@ -22,15 +24,23 @@ from .operators.load_model import TRANSPIXAR_OT_load_model, TRANSPIXAR_OT_unload
 from .operators.look_again import TRANSPIXAR_OT_look_again
 from .operators.open_online_access import TRANSPIXAR_OT_open_online_access
 from .operators.open_preferences import TRANSPIXAR_OT_open_preferences
+from .operators.place_from_queue import TRANSPIXAR_OT_place_from_queue
+from .operators.place_in_compositor import TRANSPIXAR_OT_place_in_compositor
 from .operators.place_plane import TRANSPIXAR_OT_place_plane
+from .operators.place_strip import TRANSPIXAR_OT_place_strip
 from .operators.regenerate import TRANSPIXAR_OT_regenerate
 from .operators.register_library import TRANSPIXAR_OT_register_library
+from .operators.retry_clip import TRANSPIXAR_OT_retry_clip
+from .operators.reuse_settings import TRANSPIXAR_OT_reuse_settings
 from .operators.set_size import TRANSPIXAR_OT_set_size
+from .operators.show_clip_folder import TRANSPIXAR_OT_show_clip_folder
 from .operators.show_server_log import TRANSPIXAR_OT_show_server_log
+from .operators.standard_view import TRANSPIXAR_OT_use_standard_view
 from .operators.start_at_current_frame import TRANSPIXAR_OT_start_at_current_frame
 from .operators.start_server import TRANSPIXAR_OT_start_server
 from .operators.stop_server import TRANSPIXAR_OT_stop_server
 from .operators.use_raw_clip import TRANSPIXAR_OT_use_raw_clip
+from .placement_properties import TransPixarPlacement
 from .preferences import TransPixarPreferences
 from .settings import TransPixarSettings
 from .ui import (
@@ -41,6 +51,7 @@ from .ui import (
     panel,
     prompt_presets,
     prompt_section,
+    queue_panel,
     sampling_section,
     server_panel,
 )
@@ -50,10 +61,20 @@ from .ui.size_menu import TRANSPIXAR_MT_size
 _CLASSES = (
     TransPixarPreferences,
     TransPixarFinishing,
+    TransPixarPlacement,
     TransPixarSettings,
     TRANSPIXAR_OT_generate,
     TRANSPIXAR_OT_cancel,
+    TRANSPIXAR_OT_delete_from_queue,
+    TRANSPIXAR_OT_place_from_queue,
+    TRANSPIXAR_OT_retry_clip,
+    TRANSPIXAR_OT_reuse_settings,
+    TRANSPIXAR_OT_show_clip_folder,
     TRANSPIXAR_OT_place_plane,
+    TRANSPIXAR_OT_place_strip,
+    TRANSPIXAR_OT_place_in_compositor,
+    TRANSPIXAR_OT_use_standard_view,
+    TRANSPIXAR_OT_collect_clips,
     TRANSPIXAR_OT_finish_clip,
     TRANSPIXAR_OT_use_raw_clip,
     TRANSPIXAR_OT_export_clip,
@@ -87,6 +108,7 @@ _CLASSES = (
     *model_section.PANELS,
     *sampling_section.PANELS,
     *inputs_section.PANELS,
+    *queue_panel.PANELS,
     *finish_panel.PANELS,
     *assets_section.PANELS,
     *server_panel.PANELS,
@@ -109,6 +131,7 @@ def unregister() -> None:
     server.end()
     server_models.forget()
     pump.stop()
+    clip_queue.forget()
     previews.clear()
     prompt_presets.withdraw_shipped_presets()
     settings.remove_from_scene()

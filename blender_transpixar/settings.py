@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, FloatProperty, PointerProperty
 from .bl.clip_length import frames_in, seconds
 from .bl.clip_seed import is_seed_locked, lock_seed
 from .finishing_properties import TransPixarFinishing
+from .placement_properties import TransPixarPlacement
 from .properties import RequestProperties
 
 _FINISHING = PointerProperty(type=TransPixarFinishing)
@@ -28,6 +29,7 @@ _SEED_LOCKED = BoolProperty(
     get=is_seed_locked,
     set=lock_seed,
 )
+_PLACEMENT = PointerProperty(type=TransPixarPlacement)
 _FIRST_FRAME_IMAGE = PointerProperty(
     name="Image",
     description="The image that the clip begins with",
@@ -45,12 +47,14 @@ class TransPixarSettings(RequestProperties, bpy.types.PropertyGroup):
 
     if TYPE_CHECKING:
         finishing: TransPixarFinishing
+        placement: TransPixarPlacement
         seconds: float
         seed_locked: bool
         first_frame_image: bpy.types.Image | None
         footage_clip: bpy.types.MovieClip | None
     else:
         finishing: _FINISHING
+        placement: _PLACEMENT
         seconds: _SECONDS
         seed_locked: _SEED_LOCKED
         first_frame_image: _FIRST_FRAME_IMAGE

@@ -1,43 +1,67 @@
-"""A clip's frames as an image sequence."""
+"""Sequences as images, and where Blender finds their files."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ..core.clip import Clip
 from ..core.errors import InvalidClipError
+from ..core.sequence import Sequence
+from .clip_keys import as_sequence
+
+_DEPTHS_WITHOUT_ALPHA = (8, 24)
+# Tells our image sequences from those that the artist loaded.
+_PLACED = "transpixar_placed"
 
 
-def load_frames(clip: Clip, name: str) -> bpy.types.Image:
-    """The clip as an image sequence: alpha straight and colour sRGB, which are Blender's defaults for 8-bit PNG.
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """An image sequence, its size in pixels, and whether its files can have an alpha channel."""
 
-    Raises InvalidClipError when Blender cannot read the frames.
+    image: bpy.types.Image
+    width: int
+    height: int
+    has_alpha: bool
+
+
+def load_frames(clip: Clip | Sequence, name: str) -> Frames:
+    """A clip or sequence as an image datablock, with straight alpha and sRGB colour for PNG.
+
+    Raises InvalidClipError when Blender cannot read the files.
     """
-    path = clip.first_frame_path
+    sequence = as_sequence(clip)
+    path = sequence.first_path
+    again = "Make the clip again." if sequence.clip is not None else "Choose another sequence."
     try:
         # A datablock of its own: an image the artist loaded from the same file must not turn into a sequence.
         image = bpy.data.images.load(str(path), check_existing=False)
     except RuntimeError as error:
-        raise InvalidClipError(f"{path} could not be read as an image. Make the clip again.") from error
-    if 0 in image.size:
+        raise InvalidClipError(f"{path} could not be read as an image. {again}") from error
+    width, height = image.size
+    if not width or not height:
         bpy.data.images.remove(image)
-        raise InvalidClipError(f"{path} could not be read as an image. Make the clip again.")
+        raise InvalidClipError(f"{path} could not be read as an image. {again}")
+    has_alpha = image.depth not in _DEPTHS_WITHOUT_ALPHA
     image.name = name
     image.source = "SEQUENCE"
-    image.alpha_mode = "STRAIGHT"
-    image.colorspace_settings.name = "sRGB"
-    image.filepath = _path_for_blend_file(path)
-    return image
+    if sequence.clip is not None:
+        # What Blender takes clips' PNGs for anyway, unless the artist has set it otherwise.
+        image.alpha_mode = "STRAIGHT"
+        image.colorspace_settings.name = "sRGB"
+    image.filepath = path_for_blend_file(path)
+    image[_PLACED] = True
+    return Frames(image, width, height, has_alpha)
 
 
 def show_frames(image: bpy.types.Image, clip: Clip) -> None:
     """Let an image sequence show another clip, for everything that uses it. Raises InvalidClipError."""
     # A sequence does not tell its size, so whether the files can be read is tried with an image of its own.
-    bpy.data.images.remove(load_frames(clip, "probe"))
-    image.filepath = _path_for_blend_file(clip.first_frame_path)
+    bpy.data.images.remove(load_frames(clip, "probe").image)
+    image.filepath = path_for_blend_file(clip.first_frame_path)
 
 
-def _path_for_blend_file(path: Path) -> str:
+def path_for_blend_file(path: Path) -> str:
     """Relative to a saved .blend file if the artist wants relative paths, like Blender's own importers."""
     if not bpy.data.filepath or not bpy.context.preferences.filepaths.use_relative_paths:
         return str(path)

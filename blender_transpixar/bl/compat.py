@@ -48,7 +48,7 @@ def show_in_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Non
 
 
 def strips(holder: Any) -> Any:
-    """The strips of a sequence editor or meta strip, by the name they have since 4.4; an empty list of them is false."""
+    """The strips of a sequence editor or meta strip, by their name since 4.4; an empty list of them is false."""
     return holder.strips if hasattr(holder, "strips") else holder.sequences
 
 
@@ -117,7 +117,7 @@ def alpha_over_inputs(node: Any) -> tuple[Any, Any, Any]:
 
 
 def scale_to_render_size(node: Any, frame_method: str) -> None:
-    """Let a Scale node fit its picture to the render size: STRETCH, FIT, or CROP, which fills. Smoothly, where it can."""
+    """Let a Scale node fit its picture to the render size, smoothly: STRETCH, FIT, or CROP, which fills."""
     if _IS_5:
         node.inputs["Type"].default_value = "Render Size"
         node.inputs["Frame Type"].default_value = frame_method.capitalize()

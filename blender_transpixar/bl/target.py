@@ -1,4 +1,4 @@
-"""Where a plane will stand: decided when a button is pressed, whatever the artist does until the clip is there."""
+"""Where a clip will stand: decided when a button is pressed, whatever the artist does until the clip is there."""
 
 from pathlib import Path
 from typing import Any
@@ -7,22 +7,29 @@ import bpy
 
 from ..core.clip import Clip
 from ..core.errors import TransPixarError
-from .plane import Placement, place_plane
-
-PLANE_HEIGHT_M = 1.0
+from ..placement_properties import compositor_placement_from, plane_placement_from, strip_placement_from
+from . import compat
+from .compositor import CompositorPlacement, place_in_compositor
+from .placement import Placement
+from .plane import place_plane
+from .strip import StripPlacement, place_strip
 
 
 class Target:
-    """The scene that was in front, the 3D cursor and the current frame."""
+    """The scene that was in front, the 3D cursor, the current frame, and what the panel says about placing."""
 
     def __init__(self, context: bpy.types.Context) -> None:
-        x, y, z = context.scene.cursor.location
-        self._scene_uid = context.scene.session_uid
-        self._placement = Placement(
-            location=(x, y, z),
-            height=PLANE_HEIGHT_M,
-            frame_start=context.scene.frame_current,
-        )
+        settings: Any = context.scene.transpixar.placement
+        scene = compat.sequencer_scene(context) if settings.place_as == "STRIP" else context.scene
+        self._scene_uid = scene.session_uid
+        self._placement: Placement | StripPlacement | CompositorPlacement
+        if settings.place_as == "STRIP":
+            self._placement = strip_placement_from(settings, scene.frame_current)
+        elif settings.place_as == "COMPOSITOR":
+            self._placement = compositor_placement_from(settings, scene.frame_current)
+        else:
+            x, y, z = scene.cursor.location
+            self._placement = plane_placement_from(settings, (x, y, z), scene.frame_current)
 
     def scene(self, folder: Path) -> bpy.types.Scene:
         """The scene, for the clip in `folder`. Raises TransPixarError when another file was opened meanwhile."""
@@ -37,9 +44,17 @@ class Target:
         return scene
 
     def place(self, folder: Path) -> Any:
-        """Stand the clip in `folder` up. Raises TransPixarError; the clip on disk stays whatever happens."""
-        scene = self.scene(folder)
-        return place_plane(Clip.open(folder), scene, _collection_for(scene), self._placement)
+        """Place the clip in `folder`. Raises TransPixarError; the clip on disk stays whatever happens.
+
+        Returns the plane, the strip, or the compositor's image node.
+        """
+        scene, clip = self.scene(folder), Clip.open(folder)
+        if isinstance(self._placement, StripPlacement):
+            compat.show_in_sequencer(bpy.context, scene)
+            return place_strip(clip, scene, self._placement)
+        if isinstance(self._placement, CompositorPlacement):
+            return place_in_compositor(clip, scene, self._placement)
+        return place_plane(clip, scene, _collection_for(scene), self._placement)
 
 
 def _collection_for(scene: bpy.types.Scene) -> bpy.types.Collection:

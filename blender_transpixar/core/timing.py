@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
 
 
-class Speed(str, Enum):
+class Speed(StrEnum):
     """How fast a clip runs in a scene of another frame rate."""
 
     DURATION = "DURATION"

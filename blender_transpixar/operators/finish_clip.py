@@ -8,7 +8,7 @@ from bpy.props import StringProperty
 from .. import preferences
 from ..bl import pump
 from ..bl.occupied import is_blender_occupied
-from ..bl.shown_clips import Showing, all_showing, show_instead, showing_on
+from ..bl.shown_clips import AnyShowing, all_showing, show_instead, showing_on
 from ..bl.subject import chosen_or_subject
 from ..bl.target import Target
 from ..core.clip import Clip
@@ -121,7 +121,7 @@ class _Target(Target):
             bpy.ops.ed.undo_push(message="Finish Clip")
         return True
 
-    def _planes(self, scene: bpy.types.Scene, clip: Clip) -> list[Showing]:
+    def _planes(self, scene: bpy.types.Scene, clip: Clip) -> list[AnyShowing]:
         active = next((each for each in scene.objects if each.session_uid == self._active_uid), None)
         showing = showing_on(active)
         if showing is not None and is_same_clip(showing.clip, clip):

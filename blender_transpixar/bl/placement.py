@@ -1,0 +1,121 @@
+"""Where a plane stands: at a place, facing an axis or the camera, or filling the camera's view."""
+
+from dataclasses import dataclass, field
+from math import pi
+from typing import Any
+
+import bpy
+from mathutils import Euler, Matrix, Vector
+
+from ..core.errors import TransPixarError
+from ..core.playback import Playback
+from .material import Look
+
+# The rotation that turns the plane's front, its +Z, to each axis, upright where there is an upright.
+_FACING = {
+    "+X": (pi / 2, 0.0, pi / 2),
+    "-X": (pi / 2, 0.0, -pi / 2),
+    "+Y": (pi / 2, 0.0, pi),
+    "-Y": (pi / 2, 0.0, 0.0),
+    "+Z": (0.0, 0.0, 0.0),
+    "-Z": (0.0, pi, 0.0),
+}
+_WITHOUT_A_CAMERA = "-Y"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a plane stands, when its clip begins and how it looks.
+
+    `location` is that of the centre of the whole picture in metres, `height` its height in metres, `frame_start` the
+    scene frame of its first picture. `align` is an axis ("-Y"), "CAM" or "CAM_AX", which is the axis nearest to where
+    the camera is; `track` keeps it turned to the camera. With `size_mode` "CAMERA" the plane fills the camera's view
+    ("FILL"), or is wholly inside of it ("FIT"), `distance` metres before the camera, and `track` lets it follow.
+    """
+
+    location: tuple[float, float, float]
+    height: float
+    frame_start: int
+    align: str = "CAM_AX"
+    track: bool = False
+    size_mode: str = "ABSOLUTE"
+    fill_mode: str = "FILL"
+    distance: float = 5.0
+    playback: Playback = field(default_factory=Playback)
+    look: Look = field(default_factory=Look)
+
+    def size(self, scene: bpy.types.Scene, aspect: float) -> tuple[float, float]:
+        """Width and height in metres of a picture of that aspect (width / height). Raises TransPixarError."""
+        if self.size_mode != "CAMERA":
+            return self.height * aspect, self.height
+        _, width, height = _camera_frame(_camera_of(scene), scene, self.distance)
+        by_width = (self.fill_mode == "FILL") == (width / height > aspect)
+        return (width, width / aspect) if by_width else (height * aspect, height)
+
+
+def stand(plane: Any, scene: bpy.types.Scene, placement: Placement) -> None:
+    """Move and turn a plane to where it stands. Raises TransPixarError where that takes a camera and there is none."""
+    scene.view_layers[0].update()
+    if placement.size_mode == "CAMERA":
+        _stand_before(_camera_of(scene), plane, scene, placement)
+        return
+    plane.location = placement.location
+    plane.rotation_euler = _rotation(scene, placement)
+    camera = scene.camera
+    if placement.track and camera is not None and placement.align in ("CAM", "CAM_AX"):
+        _track(plane, camera, placement.align)
+
+
+def _camera_of(scene: bpy.types.Scene) -> Any:
+    if scene.camera is None or scene.camera.type != "CAMERA":
+        raise TransPixarError(
+            "The scene has no camera to fill the view of. Add one, or use Absolute as the size mode.", code="no_camera"
+        )
+    return scene.camera
+
+
+def _camera_frame(camera: Any, scene: bpy.types.Scene, distance: float) -> tuple[Vector, float, float]:
+    """Centre, width and height of a camera's view at a distance, in metres and in the camera's own space."""
+    corners = camera.data.view_frame(scene=scene)
+    scale = 1.0 if camera.data.type == "ORTHO" else distance / -corners[0].z
+    xs, ys = ([corner[axis] * scale for corner in corners] for axis in (0, 1))
+    centre = Vector(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, -distance))
+    return centre, max(xs) - min(xs), max(ys) - min(ys)
+
+
+def _stand_before(camera: Any, plane: Any, scene: bpy.types.Scene, placement: Placement) -> None:
+    centre, _, _ = _camera_frame(camera, scene, placement.distance)
+    # Cameras see the same whatever their scale is, so it is taken out.
+    place, rotation, scale = camera.matrix_world.decompose()
+    if placement.track:
+        plane.parent = camera
+        plane.matrix_parent_inverse = Matrix.Diagonal([1 / size if size else 1.0 for size in (*scale, 1.0)])
+        plane.location = centre
+    else:
+        plane.location = place + rotation @ centre
+        plane.rotation_euler = rotation.to_euler()
+
+
+def _rotation(scene: bpy.types.Scene, placement: Placement) -> Euler:
+    camera = scene.camera
+    if placement.align not in ("CAM", "CAM_AX"):
+        return Euler(_FACING[placement.align])
+    if camera is None:
+        # Blender's importer lays planes flat then; smoke and fire stand upright.
+        return Euler(_FACING[_WITHOUT_A_CAMERA])
+    if placement.align == "CAM":
+        return camera.matrix_world.to_euler()
+    towards = camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, 1.0))
+    axis = max(range(3), key=lambda each: abs(towards[each]))
+    return Euler(_FACING[("+" if towards[axis] > 0 else "-") + "XYZ"[axis]])
+
+
+def _track(plane: Any, camera: Any, align: str) -> None:
+    """The constraints of Blender's own image planes."""
+    if align == "CAM":
+        plane.constraints.new("COPY_ROTATION").target = camera
+    else:
+        constraint = plane.constraints.new("LOCKED_TRACK")
+        constraint.target = camera
+        constraint.track_axis = "TRACK_Z"
+        constraint.lock_axis = "LOCK_Y"
