@@ -85,9 +85,7 @@ def read_prompt(prompt: str) -> Reading:
     unknown = dict.fromkeys(word for kind, value, word in found if kind == "known" and not value)
     if unknown:
         named = ", ".join(f'"{word}"' for word in unknown)
-        notes.append(
-            f"Left out, because procedural effects do not know {'it' if len(unknown) == 1 else 'them'}: {named}."
-        )
+        notes.append(f"Words that say nothing to a procedural effect were left out: {named}.")
     look = replace(Look(family, colour), **{str(kind): value for kind, value in choices.items()})
     return Reading(look, tuple(notes))
 
