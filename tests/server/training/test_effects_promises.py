@@ -1,5 +1,7 @@
 """Every family moves as its name says, is soft at its edges, and can be drawn in any size and length."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ def drift(alpha):
     """By how many pixels a frame what is seen moves down, from the shift that fits best: negative is upwards."""
     shifts = range(-6, 7)
     votes = []
-    for before, after in zip(alpha[:-1], alpha[1:], strict=True):
+    for before, after in itertools.pairwise(alpha):
         middle = slice(8, SIZE - 8)
         errors = [np.square(np.roll(before, s, axis=0)[middle] - after[middle]).mean() for s in shifts]
         votes.append(shifts[int(np.argmin(errors))])
