@@ -16,6 +16,8 @@ from ..core.generation import Generation
 from ..core.task import Task
 
 TICK_S = 0.1
+# How much of a tick may go into reading what the courier says; the rest waits in the pipe.
+READING_S = 0.002
 
 _Task = TypeVar("_Task", bound=Task)
 _dispatcher: Dispatcher | None = None
@@ -51,8 +53,9 @@ def delivery() -> Delivery | None:
 
 
 def is_busy() -> bool:
-    """Whether a clip is being made or waits for its plane."""
-    return _is_at_work(_generation)
+    """Whether any clip is being made or waits for its plane."""
+    followed = any(isinstance(task, Generation) for task, _ in _followed.values())
+    return followed or _is_at_work(_generation)
 
 
 def is_delivering() -> bool:
@@ -69,12 +72,13 @@ def show(task: Task) -> None:
         _delivery = task
 
 
-def follow(task: _Task, on_finished: Callable[[_Task], bool]) -> None:
-    """Pump by the timer until the task is finished, then call `on_finished`.
+def follow(task: _Task, on_finished: Callable[[_Task], bool], *, shown: bool = True) -> None:
+    """Pump by the timer until the task is finished, then call `on_finished`; the panel shows the task if `shown`.
 
     `on_finished` returns False when it cannot act just now; it is called again at the next tick.
     """
-    show(task)
+    if shown:
+        show(task)
     _followed[task.tag] = task, on_finished
     _wake()
 
@@ -103,13 +107,13 @@ def wait(context: bpy.types.Context, task: Task) -> None:
 def tick() -> float | None:
     """One round: take in news, redraw when there are any, finish. Returns the seconds until the next one, or None.
 
-    Reading a few lines from a pipe takes well under a millisecond, and whatever comes later waits for the next round.
+    Nothing here waits for anything; `benchmarks/pump_tick.py` measures it.
     """
-    if _dispatcher is not None and _dispatcher.pump():
+    if _dispatcher is not None and _dispatcher.pump(READING_S):
         redraw()
     for tag, (task, on_finished) in list(_followed.items()):
         if task.finished and on_finished(task):
-            del _followed[tag]
+            _followed.pop(tag, None)
             redraw()
     for routine in list(_routines):
         if not routine():
@@ -118,10 +122,10 @@ def tick() -> float | None:
 
 
 def redraw() -> None:
-    """Draw the sidebars of all 3D viewports again."""
+    """Draw the sidebars of all 3D viewports and sequencers again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR"):
                 area.tag_redraw()
 
 

@@ -15,7 +15,7 @@ from .fetch import FetchErrand
 from .forget import ForgetErrand
 from .model_errand import ModelErrand
 from .outbox import Outbox
-from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Watch, decode
+from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Move, Watch, decode
 from .server_watch import ServerWatch
 
 AnyErrand = Errand | FetchErrand | ForgetErrand | ServerWatch | ModelErrand
@@ -56,6 +56,10 @@ class Courier:
             self._begin(message.tag, ModelErrand(message, self._new_client(message.server), self.emit))
         elif isinstance(message, Credential):
             self._tokens[message.server] = message.token
+        elif isinstance(message, Move):
+            errand, _ = self._errands.get(message.tag, (None, None))
+            if isinstance(errand, Errand):
+                errand.move(message.server)
         elif isinstance(message, Cancel) and message.tag in self._errands:
             errand, _ = self._errands[message.tag]
             # In a thread of its own, because telling the server may wait while more commands arrive.

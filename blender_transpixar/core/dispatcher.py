@@ -15,7 +15,7 @@ from .generation import Generation
 from .history import History
 from .history_entry import Entry
 from .model_task import ModelTask
-from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Watch
+from .protocol import Cancel, Credential, Fetch, Forget, Generate, ManageModel, Message, Move, Watch
 from .request import ClipRequest
 from .task import Task
 from .watching import Watching
@@ -130,15 +130,16 @@ class Dispatcher:
         task = ModelTask(self._new_tag(), model, action)
         return self._begin(task, ManageModel(task.tag, server, model, action, tuple(licences)))
 
+    def move(self, task: Generation, server: str) -> None:
+        """Go on with a task's server at another address."""
+        self._tell_token(server)
+        self._send_about(task, Move(task.tag, server))
+
     def cancel(self, task: Task) -> None:
         """Stop a task; it ends like every other."""
-        if self._courier is None or task.tag not in self._running:
-            return
-        task.cancelling = True
-        try:
-            self._courier.send(Cancel(task.tag))
-        except CourierStoppedError as error:
-            self._fail_all(error)
+        if task.tag in self._running:
+            task.cancelling = True
+            self._send_about(task, Cancel(task.tag))
 
     def pump(self, budget_s: float = math.inf) -> list[Task]:
         """Take in what has arrived and return the tasks it changed. Never waits.
@@ -192,6 +193,14 @@ class Dispatcher:
         self._send_starting(command)
         self._running[task.tag] = task
         return task
+
+    def _send_about(self, task: Task, message: Message) -> None:
+        if self._courier is None or task.tag not in self._running:
+            return
+        try:
+            self._courier.send(message)
+        except CourierStoppedError as error:
+            self._fail_all(error)
 
     def _tell_token(self, server: str) -> None:
         """Make sure that the courier knows the server's token of the moment."""

@@ -49,6 +49,7 @@ class Errand:
         self._command = command
         self._request = dict(command.request)
         self._new_client = new_client
+        self._server = command.server
         self._client = new_client(command.server)
         self._emit = emit
         history = None if command.history is None else History(Path(command.history))
@@ -68,7 +69,14 @@ class Errand:
             self._client.hang_up()
         elif not self._job.finished:
             with contextlib.suppress(TransPixarError):
-                self._new_client(self._command.server).cancel(self._job.id)
+                self._new_client(self._server).cancel(self._job.id)
+
+    def move(self, server: str) -> None:
+        """Go on with the same server at another address; called from another thread while the old one is silent."""
+        self._server = self._wait.server = server
+        self._client = self._new_client(server)
+        self._logbook.note(server=server)
+        self._wait.ask_now()
 
     def leave(self) -> None:
         """End the errand, but not the job, because Blender ends; what is not in the history is cancelled."""
@@ -111,7 +119,7 @@ class Errand:
 
     def _make_clips(self) -> None:
         check_destination(Path(self._command.destination))
-        self._wait.until_answered(self._client.check)
+        self._wait.until_answered(lambda: self._client.check())
         if self._command.job is None:
             self._upload_files()
             self._create()
@@ -166,13 +174,13 @@ class Errand:
         self._wait.accepted = True
         self._logbook.note(job=self._current.id)
         if self._wait.cancelled.is_set():
-            self._new_client(self._command.server).cancel(self._current.id)
+            self._new_client(self._server).cancel(self._current.id)
 
     def _follow(self, job_id: str) -> Job:
         """Follow the job's events to its end, reconnecting where the stream broke off; bring its clips on the way."""
         self._wait.accepted = True
         while True:
-            problem: TransPixarError = ServerNotRunningError(f"The server at {self._command.server} fell silent.")
+            problem: TransPixarError = ServerNotRunningError(f"The server at {self._server} fell silent.")
             try:
                 for job, sent, event_id in self._client.events(job_id, self._last_event_id, self._on_contact):
                     self._last_event_id = event_id
@@ -231,7 +239,7 @@ class Errand:
         """Cancel a job that the server may still have, as soon as it can be reached and for as long as Blender runs."""
         if self._job is not None and self._job.finished:
             return
-        client = self._new_client(self._command.server)
+        client = self._new_client(self._server)
         while not self._wait.left.is_set():
             try:
                 client.cancel(self._known_job(client))

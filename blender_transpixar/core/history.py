@@ -6,8 +6,8 @@ Several Blenders may use the same folder. Whatever else lies in it is left alone
 
 import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,6 @@ _PICTURE_SUFFIX = ".rgba"
 _LOCK_SUFFIX = ".lock"
 # What `from_os_error` says to choose; the history lies in Blender's own folder.
 _ELSEWHERE = "a Blender user folder you can write to"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a folder holds: entries, newest first, and the names of files that look like entries and are none."""
-
-    entries: tuple[Entry, ...] = ()
-    unreadable: tuple[str, ...] = ()
 
 
 class History:
@@ -52,19 +44,16 @@ class History:
         except (OSError, ValueError):
             return None
 
-    def load_all(self) -> Found:
-        """Every entry, newest first."""
-        entries, unreadable = [], []
+    def load_each(self) -> Iterator[Entry | str]:
+        """Every entry in no order, one read at a time; of a file that looks like one and is none, its name."""
         for path in self._files():
             try:
-                entries.append(_read(path))
+                yield _read(path)
             except FileNotFoundError:
                 # Removed by another Blender since the folder was listed.
                 continue
             except (OSError, ValueError):
-                unreadable.append(path.name)
-        entries.sort(key=lambda entry: (entry.created_at, entry.key), reverse=True)
-        return Found(tuple(entries), tuple(sorted(unreadable)))
+                yield path.name
 
     def change(self, key: str, **changes: Any) -> Entry | None:
         """Change fields of an entry; None when it is gone. Raises DiskFullError or FolderNotWritableError."""

@@ -74,6 +74,14 @@ class Cancel(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Move(Message):
+    """The server of the errand `tag` is at another address from now on."""
+
+    type: ClassVar[str] = "move"
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class Credential(Message):
     """The token to show to a server from now on; "" shows none."""
 

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from .protocol import Message, Reconnecting
 PATIENCE_S = 120.0
 # Whatever the server asks for, a wish is looked after this often.
 _LONGEST_ASKED_S = 60.0
+_GLANCE_S = 0.1
 _TOKEN_CODES = ("token_missing", "token_wrong")
 _Answer = TypeVar("_Answer")
 
@@ -52,14 +54,14 @@ class ServerWait:
         self.cancelled = threading.Event()
         self.left = threading.Event()
         self.accepted = False
+        self.server = server
         self._tag = tag
-        self._server = server
         self._emit = emit
         self._patient = patient
         self._patience_s = patience_s
         self._backoff = Backoff(patience_s)
         self._out_of_reach = False
-        self._woken = _Either(self.cancelled, self.left)
+        self._moved = threading.Event()
 
     def until_answered(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask until there is an answer; raises what waiting does not mend."""
@@ -91,8 +93,12 @@ class ServerWait:
             delay = max(delay, min(error.retry_after, _LONGEST_ASKED_S))
         self._out_of_reach = True
         self._emit(Reconnecting(self._tag, delay, error.message))
-        self._woken.wait(delay)
+        self._sleep(delay)
         self.stop_if_ended()
+
+    def ask_now(self) -> None:
+        """End the present wait; called from another thread when something has changed."""
+        self._moved.set()
 
     def pause(self) -> None:
         """Wait in silence, after the errand was cancelled."""
@@ -115,25 +121,18 @@ class ServerWait:
             return self._patient
         return self._patient and isinstance(error, ServerRefusedError) and error.code in _TOKEN_CODES
 
+    def _sleep(self, seconds: float) -> None:
+        # One event wakes nobody who waits for another; a look ten times a second costs nothing.
+        woken_by = (self.cancelled, self.left, self._moved)
+        while seconds > 0 and not any(event.is_set() for event in woken_by):
+            time.sleep(min(seconds, _GLANCE_S))
+            seconds -= _GLANCE_S
+        self._moved.clear()
+
     def _given_up(self, error: TransPixarError) -> TransPixarError:
         if not isinstance(error, ServerNotRunningError):
             return error
         return DisconnectedError(
-            f"The server at {self._server} stopped answering while the clip was being made. "
+            f"The server at {self.server} stopped answering while the clip was being made. "
             "Start it with `python -m server` and generate the clip again."
         )
-
-
-class _Either:
-    """Waits for one of two events."""
-
-    # An event wakes only who waits for itself; a look ten times a second costs nothing.
-    _GLANCE_S = 0.1
-
-    def __init__(self, first: threading.Event, second: threading.Event) -> None:
-        self._first = first
-        self._second = second
-
-    def wait(self, seconds: float) -> None:
-        while seconds > 0 and not self._second.is_set() and not self._first.wait(min(seconds, self._GLANCE_S)):
-            seconds -= self._GLANCE_S

@@ -1,33 +1,36 @@
 """From a prompt to a clip that stands in the scene."""
 
+from pathlib import Path
+
 import bpy
 
 from .. import preferences
-from ..bl import pump
-from ..bl.occupied import is_blender_occupied
+from ..bl import clip_queue, pump, server
+from ..bl.inputs import inputs_for
 from ..bl.target import Target
 from ..core.errors import TransPixarError
 from ..core.generation import Generation, Outcome
+from ..core.server_state import Condition
 from ..properties import REQUEST_PROPERTY_NAMES, RequestProperties, request_from
+
+# A server that Blender has just started listens within this time, or it never will.
+_START_PATIENCE_S = 120.0
 
 
 class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
-    """Make a transparent clip from the prompt and stand it up at the 3D cursor.
+    """Make transparent clips from the prompt and place the first one.
 
-    Called from Python it waits until the plane is there; from the interface it returns at once. What is not given as
-    an argument comes from the panel.
+    Called from Python it waits until the clip is there; from the interface it returns at once, and may be called again
+    while others are made. What is not given as an argument comes from the panel.
     """
 
     bl_idname = "transpixar.generate"
     bl_label = "Generate"
-    bl_description = "Make a transparent clip from the prompt and stand it up at the 3D cursor, from the current frame"
+    bl_description = "Make a transparent clip from the prompt and place it, from the current frame on"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Refused while a clip is being made, or when the address may not be used."""
-        if pump.is_busy():
-            cls.poll_message_set("A clip is being made. Wait for it or cancel it")
-            return False
+        """Refused when the address may not be used."""
         try:
             preferences.server_url(context)
         except TransPixarError as error:
@@ -37,56 +40,44 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the clip and wait for it."""
-        target = _Target(context)
         try:
-            generation = self._start(context)
+            target = Target(context)
+            generation = self._start(context, waits=True)
             pump.wait(context, generation)
+            clip_queue.settle(generation)
             if generation.outcome is not Outcome.CLIP or generation.folder is None:
                 raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
             target.place(generation.folder)
+            clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Clip saved in {generation.folder}")
+        self._report(list(generation.folders.values()), generation.warnings)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Start the clip; the timer brings it home."""
-        target = _Target(context)
         try:
-            generation = self._start(context)
+            self._start(context, waits=False)
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        pump.follow(generation, target.place_when_possible)
         return {"FINISHED"}
 
-    def _start(self, context: bpy.types.Context) -> Generation:
+    def _start(self, context: bpy.types.Context, waits: bool) -> Generation:
         settings = context.scene.transpixar
         for name in REQUEST_PROPERTY_NAMES:
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
-        return pump.dispatcher().start(
-            request_from(self),
-            preferences.server_url(context),
-            preferences.clip_folder(context),
-            pump.preview_folder(),
-        )
+        request, files = request_from(self), inputs_for(context, self)
+        server.start_for_clip(context)
+        if waits:
+            server.wait_while({Condition.STARTING}, _START_PATIENCE_S)
+        target = None if waits else Target(context)
+        return clip_queue.submit(context, request, files, target=target, patient=not waits)
 
-
-class _Target(Target):
-    """Places what was generated."""
-
-    def place_when_possible(self, generation: Generation) -> bool:
-        """Place the clip unless Blender is in the middle of something; False asks to be called again."""
-        if generation.outcome is not Outcome.CLIP or generation.folder is None:
-            return True
-        if is_blender_occupied():
-            return False
-        try:
-            self.place(generation.folder)
-        except TransPixarError as error:
-            generation.fail(error)
-        else:
-            bpy.ops.ed.undo_push(message="Generate Clip")
-        return True
+    def _report(self, folders: list[Path], warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            self.report({"WARNING"}, warning)
+        for folder in folders:
+            self.report({"INFO"}, bpy.app.translations.pgettext_rpt("Clip saved in {folder}").format(folder=folder))

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from blender_transpixar import preferences as addon_preferences
-from blender_transpixar.bl import compat, previews, pump
+from blender_transpixar.bl import clip_queue, compat, previews, pump
+from blender_transpixar.bl.inputs import RequestFiles
+from blender_transpixar.bl.target import Target
 from blender_transpixar.core.clip import Clip
 from blender_transpixar.core.generation import Outcome
 from blender_transpixar.core.request import ClipRequest
-from blender_transpixar.operators.generate import _Target
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.rendering import render, set_up
 
@@ -59,13 +60,8 @@ LONG = ClipRequest("orange smoke", seed=7, width=64, height=64, num_frames=9, st
 
 def start_like_the_panel(request: ClipRequest = SHORT) -> None:
     """What the Generate button does; in background mode Blender would call execute instead of invoke."""
-    generation = pump.dispatcher().start(
-        request,
-        addon_preferences.server_url(bpy.context),
-        addon_preferences.clip_folder(bpy.context),
-        pump.preview_folder(),
-    )
-    pump.follow(generation, _Target(bpy.context).place_when_possible)
+    context = bpy.context
+    clip_queue.submit(context, request, RequestFiles(), target=Target(context))
 
 
 def test_from_the_panel_the_plane_stands_where_and_when_the_button_was_pressed(connected: Path):
@@ -73,7 +69,7 @@ def test_from_the_panel_the_plane_stands_where_and_when_the_button_was_pressed(c
     scene.cursor.location = (1.0, 0.0, 0.0)
     scene.frame_set(10)
     start_like_the_panel()
-    assert not bpy.ops.transpixar.generate.poll()
+    assert bpy.ops.transpixar.generate.poll()
     scene.cursor.location = (9.0, 0.0, 0.0)
     scene.frame_set(77)
     pump_until(lambda: not pump.is_busy())
@@ -111,15 +107,20 @@ def test_cancel(connected: Path):
     assert len(bpy.context.scene.objects) == 0
 
 
-def test_another_file_opened_meanwhile_keeps_the_clip_on_disk_and_says_where(connected: Path):
+def test_another_file_opened_meanwhile_is_left_alone_and_the_clip_offered(connected: Path):
     start_like_the_panel()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     pump_until(lambda: not pump.is_busy())
     generation = pump.current()
-    assert "use Place Clip" in generation.error.message
-    assert str(generation.folder) in generation.error.message
+    assert generation.error is None
     Clip.open(generation.folder)
     assert len(bpy.context.scene.objects) == 0
+    wish = clip_queue.find(generation.key)
+    assert (wish.phase, len(wish.entry.unplaced)) == ("Not placed yet", 1)
+    assert "gone" in wish.problem
+    assert bpy.ops.transpixar.place_from_queue(key=wish.key) == {"FINISHED"}
+    assert len(bpy.context.scene.objects) == 1
+    assert (wish.phase, wish.problem) == ("Done", "")
 
 
 def test_without_a_server_the_report_says_how_to_start_it(preferences):

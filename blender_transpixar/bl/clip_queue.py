@@ -1,0 +1,303 @@
+"""The queue: every wish of the history, and those that this Blender follows at the moment.
+
+The history on disk is read once, a few files a tick, when somebody first looks; drawing never touches the disk.
+"""
+
+import functools
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+from .. import preferences
+from ..core.address import is_loopback
+from ..core.errors import CourierStoppedError, TransPixarError
+from ..core.generation import Generation
+from ..core.history import History
+from ..core.history_entry import Entry, EntryState, now
+from ..core.request import ClipRequest
+from ..core.wish import Wish
+from . import pump
+from .inputs import RequestFiles
+from .occupied import is_blender_occupied
+from .target import Target
+
+# A courier that is killed again and again is not a coincidence.
+_MOST_RESTARTS = 3
+# How much of a tick may go into reading the history.
+_READING_S = 0.002
+# How often a wish that another Blender follows is looked at, while somebody looks at the list.
+_GLANCE_S = 5.0
+
+_wishes: dict[str, Wish] = {}
+_unreadable: list[str] = []
+_reading: Iterator[Entry | str] | None = None
+_was_read = False
+_glanced_at = 0.0
+
+
+def history() -> History:
+    """The history of this user, in the extension's own folder."""
+    return History(preferences.own_folder() / "history")
+
+
+def wishes() -> list[Wish]:
+    """What is known of the queue, newest first."""
+    return sorted(_wishes.values(), key=lambda wish: (wish.entry.created_at, wish.key), reverse=True)
+
+
+def find(key: str) -> Wish | None:
+    """The wish with this key."""
+    return _wishes.get(key)
+
+
+def unreadable() -> list[str]:
+    """The names of files in the history's folder that could not be read; they are left where they are."""
+    return sorted(_unreadable)
+
+
+def want() -> None:
+    """Somebody looks at the list: have the history read, and looked at again where another Blender is at work."""
+    if not _was_read:
+        pump.keep_calling(_read_on)
+    elif any(wish.elsewhere for wish in _wishes.values()) and time.monotonic() - _glanced_at > _GLANCE_S:
+        pump.keep_calling(_look_elsewhere)
+
+
+def read_now() -> None:
+    """Read the whole history at once, for scripts."""
+    while _read_on():
+        pass
+
+
+def submit(
+    context: bpy.types.Context,
+    request: ClipRequest,
+    files: RequestFiles,
+    *,
+    target: Target | None = None,
+    patient: bool = True,
+) -> Generation:
+    """Write a wish down, then send it on its way; with a `target` the timer places its first clip there.
+
+    Without one, wait for the generation and call `settle`. Raises TransPixarError; then nothing was sent.
+    """
+    entry = Entry(
+        key=uuid.uuid4().hex,
+        created_at=now(),
+        server=preferences.server_url(context),
+        request=request.to_json(),
+        destination=str(preferences.clip_folder(context)),
+        first_frame_file=_text_of(files.first_frame),
+        footage_file=_text_of(files.footage),
+        blend_file=bpy.data.filepath,
+        scene=context.scene.name,
+    )
+    history().add(entry)
+    wish = _wishes[entry.key] = Wish(entry)
+    try:
+        return _pursue(wish, _placing(entry.key, target) if target else None, patient)
+    except TransPixarError:
+        forget_entry(entry.key)
+        raise
+
+
+def settle(generation: Generation) -> None:
+    """Take in what the courier has written down of a generation that has ended."""
+    wish = _wishes.get(generation.key)
+    if wish is not None:
+        wish.entry = history().load(generation.key) or wish.entry
+
+
+def retry(wish: Wish, context: bpy.types.Context) -> None:
+    """Make a settled wish again; one that was interrupted goes on where it was. Raises TransPixarError."""
+    entry = wish.entry
+    if entry.state is EntryState.OPEN:
+        changed = history().change(entry.key, server=_server_of(entry), error=None)
+        wish.entry = changed or entry
+        _pursue(wish, None)
+        return
+    again = replace(
+        entry,
+        key=uuid.uuid4().hex,
+        created_at=now(),
+        server=preferences.server_url(context),
+        destination=str(preferences.clip_folder(context)),
+        state=EntryState.OPEN,
+        job=None,
+        clips=(),
+        error=None,
+        warnings=(),
+        preview=None,
+        blend_file=bpy.data.filepath,
+        scene=context.scene.name,
+    )
+    history().add(again)
+    new = _wishes[again.key] = Wish(again)
+    _pursue(new, _placing(again.key, Target(context)))
+
+
+def mark_placed(key: str, index: int) -> None:
+    """A clip of a wish stands in a scene now; that is written down. Raises TransPixarError."""
+    wish = _wishes.get(key)
+    if wish is not None:
+        wish.entry = history().mark_placed(key, index) or wish.entry
+        wish.note = ""
+
+
+def delete(wish: Wish, with_clips: bool) -> None:
+    """Forget a settled wish, and the server's job; the clips on this computer only `with_clips`."""
+    folders = [Path(clip.folder) for clip in wish.entry.clips] if with_clips else []
+    if wish.entry.job:
+        pump.dispatcher().forget(wish.entry.server, wish.entry.job, folders)
+    forget_entry(wish.key)
+
+
+def forget_entry(key: str) -> None:
+    """Take a wish out of the list and the history."""
+    _wishes.pop(key, None)
+    history().remove(key)
+
+
+def forget() -> None:
+    """Let go of everything in memory, when the add-on is disabled."""
+    global _reading, _was_read, _glanced_at
+    _wishes.clear()
+    _unreadable.clear()
+    _reading, _was_read, _glanced_at = None, False, 0.0
+
+
+def _pursue(wish: Wish, on_arrival: Callable[[Wish], bool] | None, patient: bool = True) -> Generation:
+    generation = pump.dispatcher().pursue(wish.entry, history(), pump.preview_folder(), patient=patient)
+    wish.generation, wish.elsewhere, wish.note = generation, False, ""
+    if patient:
+        # What was picked up from an earlier time does not replace what the artist has just asked for.
+        pump.follow(generation, functools.partial(_on_end, wish, on_arrival), shown=on_arrival is not None)
+        pump.keep_calling(_follow_server)
+    return generation
+
+
+def _on_end(wish: Wish, on_arrival: Callable[[Wish], bool] | None, generation: Generation) -> bool:
+    """What happens when a generation has ended; False asks to be called again."""
+    settle(generation)
+    error = generation.error
+    if error is not None and error.code == "followed_elsewhere":
+        wish.generation, wish.elsewhere = None, True
+        return True
+    if isinstance(error, CourierStoppedError) and wish.entry.state is EntryState.OPEN:
+        wish.restarts += 1
+        if wish.restarts <= _MOST_RESTARTS:
+            return _restart(wish, on_arrival)
+    if on_arrival is None or not wish.entry.unplaced:
+        return True
+    return on_arrival(wish)
+
+
+def _restart(wish: Wish, on_arrival: Callable[[Wish], bool] | None) -> bool:
+    try:
+        _pursue(wish, on_arrival)
+    except TransPixarError as error:
+        wish.note = error.message
+    return True
+
+
+def _placing(key: str, target: Target) -> Callable[[Wish], bool]:
+    """Places the first clip of a wish unless Blender is in the middle of something."""
+
+    def place(wish: Wish) -> bool:
+        if is_blender_occupied():
+            return False
+        clip = wish.entry.clips[0]
+        try:
+            target.place(Path(clip.folder))
+            mark_placed(key, clip.index)
+        except TransPixarError as error:
+            # The scene is gone, say, because another file was opened: never into that one by surprise.
+            wish.note = error.message
+        else:
+            bpy.ops.ed.undo_push(message="Generate Clip")
+        return True
+
+    return place
+
+
+def _read_on() -> bool:
+    """Read some of the history; False when all is read and taken up again."""
+    global _reading, _was_read
+    if _was_read:
+        return False
+    if _reading is None:
+        _reading = history().load_each()
+    deadline = time.perf_counter() + _READING_S
+    for found in _reading:
+        if isinstance(found, str):
+            _unreadable.append(found)
+        elif found.key not in _wishes:
+            _wishes[found.key] = Wish(found)
+        if time.perf_counter() > deadline:
+            return True
+    _reading, _was_read = None, True
+    for wish in list(_wishes.values()):
+        if wish.entry.state is EntryState.OPEN and wish.generation is None:
+            _pick_up(wish)
+    pump.redraw()
+    return False
+
+
+def _pick_up(wish: Wish) -> None:
+    """Follow a wish of an earlier time again, unless another Blender does."""
+    if history().is_followed(wish.key):
+        wish.elsewhere = True
+        return
+    wish.entry = replace(wish.entry, server=_server_of(wish.entry))
+    if not is_loopback(wish.entry.server) and not bpy.app.online_access:
+        wish.note = (
+            "The server is on another computer. Turn on Allow Online Access in Preferences > System, then retry."
+        )
+        return
+    _restart(wish, None)
+
+
+def _look_elsewhere() -> bool:
+    """See what became of the wishes that other Blenders follow."""
+    global _glanced_at
+    _glanced_at = time.monotonic()
+    for wish in [wish for wish in _wishes.values() if wish.elsewhere]:
+        entry = history().load(wish.key)
+        if entry is None:
+            del _wishes[wish.key]
+            continue
+        wish.entry = entry
+        if entry.state is not EntryState.OPEN:
+            wish.elsewhere = False
+        else:
+            _pick_up(wish)
+    pump.redraw()
+    return False
+
+
+def _follow_server() -> bool:
+    """Where the server of this computer was started again at another port, tell those who wait for it."""
+    at_work = [wish for wish in _wishes.values() if wish.at_work]
+    for wish in at_work:
+        if wish.generation is not None and wish.generation.reconnecting:
+            server = _server_of(wish.entry)
+            if server != wish.entry.server:
+                wish.entry = replace(wish.entry, server=server)
+                pump.dispatcher().move(wish.generation, server)
+    return bool(at_work)
+
+
+def _server_of(entry: Entry) -> str:
+    """Where an entry's server is now: one of this computer that is found by itself may have another port by now."""
+    settings = preferences.preferences_of(bpy.context)
+    if settings is None or settings.server_address.strip() or not is_loopback(entry.server):
+        return entry.server
+    return preferences.server_url(bpy.context)
+
+
+def _text_of(path: Path | None) -> str | None:
+    return None if path is None else str(path)

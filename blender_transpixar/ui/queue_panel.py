@@ -1,0 +1,112 @@
+"""What is being made and was made: the queue and its history, newest first."""
+
+from typing import Any
+
+import bpy
+
+from ..bl import clip_queue, previews
+from ..core.history_entry import EntryState
+from ..core.wish import Wish
+from ..operators.cancel import TRANSPIXAR_OT_cancel
+from ..operators.delete_from_queue import TRANSPIXAR_OT_delete_from_queue
+from ..operators.place_from_queue import TRANSPIXAR_OT_place_from_queue
+from ..operators.retry_clip import TRANSPIXAR_OT_retry_clip
+from ..operators.reuse_settings import TRANSPIXAR_OT_reuse_settings
+from ..operators.show_clip_folder import TRANSPIXAR_OT_show_clip_folder
+from .sections import Section, panels_of
+from .sentence import draw_sentence
+
+iface = bpy.app.translations.pgettext_iface
+
+# Drawn without being asked for; older ones are behind a fold.
+_NEWEST = 5
+_MOST_OLDER = 50
+_PREVIEW_SCALE = 4.0
+_ICONS = {
+    EntryState.OPEN: "PAUSE",
+    EntryState.DELIVERED: "CHECKMARK",
+    EntryState.FAILED: "ERROR",
+    EntryState.CANCELLED: "X",
+}
+
+
+class QueueSection(Section):
+    """Every wish for a clip, with what can be done about it."""
+
+    name = "queue"
+    bl_label = "Queue"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the newest wishes, and the older ones behind a fold."""
+        clip_queue.want()
+        wishes = clip_queue.wishes()
+        if not wishes:
+            self.layout.label(text="Clips that you generate are listed here", icon="INFO")
+        for wish in wishes[:_NEWEST]:
+            _draw_wish(self.layout, context, wish)
+        _draw_older(self.layout, context, wishes[_NEWEST:])
+        _draw_unreadable(self.layout, context)
+
+
+def _draw_older(layout: Any, context: bpy.types.Context, wishes: list[Wish]) -> None:
+    if not wishes:
+        return
+    header, body = layout.panel("transpixar_older_clips", default_closed=True)
+    header.label(text="Older")
+    if body is not None:
+        for wish in wishes[:_MOST_OLDER]:
+            _draw_wish(body, context, wish)
+
+
+def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish) -> None:
+    box = layout.box()
+    box.label(text=wish.entry.prompt, icon=_icon(wish), translate=False)
+    picture = previews.icon_of(wish.preview(clip_queue.history().picture_path(wish.key)))
+    if picture:
+        box.template_icon(icon_value=picture, scale=_PREVIEW_SCALE)
+    generation = wish.generation
+    if generation is not None and wish.at_work:
+        # What is happening and how long it will take, as one line.
+        text = " - ".join(part for part in (generation.phase, generation.eta) if part)
+        box.progress(factor=generation.fraction, text=text)
+    else:
+        box.label(text=wish.phase)
+    if wish.problem:
+        draw_sentence(box, context, wish.problem, icon="TIME" if wish.at_work else "ERROR")
+    for warning in wish.warnings:
+        draw_sentence(box, context, warning, icon="INFO")
+    _draw_buttons(box, wish)
+
+
+def _draw_buttons(layout: Any, wish: Wish) -> None:
+    row = layout.row(align=True)
+    for clip in wish.clips:
+        text = "Place" if len(wish.clips) == 1 else iface("Place {number}").format(number=clip.index)
+        place = row.operator(TRANSPIXAR_OT_place_from_queue.bl_idname, text=text, icon="IMAGE_PLANE")
+        place.key, place.index = wish.key, clip.index
+    if wish.at_work:
+        row.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL").key = wish.key
+        return
+    if wish.is_settled and wish.state is not EntryState.DELIVERED:
+        row.operator(TRANSPIXAR_OT_retry_clip.bl_idname, icon="FILE_REFRESH").key = wish.key
+    row.operator(TRANSPIXAR_OT_reuse_settings.bl_idname, text="", icon="LOOP_BACK").key = wish.key
+    if wish.clips:
+        row.operator(TRANSPIXAR_OT_show_clip_folder.bl_idname, text="", icon="FILE_FOLDER").key = wish.key
+    if wish.is_settled:
+        row.operator(TRANSPIXAR_OT_delete_from_queue.bl_idname, text="", icon="TRASH").key = wish.key
+
+
+def _draw_unreadable(layout: Any, context: bpy.types.Context) -> None:
+    names = clip_queue.unreadable()
+    if names:
+        text = iface("Not read, and left as they are: {names}")
+        draw_sentence(layout, context, text.format(names=", ".join(names)), icon="QUESTION")
+
+
+def _icon(wish: Wish) -> str:
+    if wish.at_work:
+        return "TIME" if wish.problem else "RENDER_ANIMATION"
+    return "LINKED" if wish.elsewhere else _ICONS[wish.state]
+
+
+PANELS = panels_of(QueueSection)
