@@ -32,11 +32,13 @@ class ServerWatch:
         self._models: list[dict[str, Any]] | None = None
         self._formats: list[dict[str, Any]] | None = None
         self._essence: Mapping[str, Any] | None = None
+        self._stale = True
 
     def adjust(self, command: Watch) -> None:
-        """Go on with another rhythm, beginning with a look now; called from another thread."""
+        """Go on with another rhythm, beginning with a look at everything now; called from another thread."""
         self._command = command
         self._failures = 0
+        self._stale = True
         self._changed.set()
 
     def cancel(self) -> None:
@@ -75,8 +77,9 @@ class ServerWatch:
             self._client.close()
 
     def _read_lists(self, client: ServerClient, status: Mapping[str, Any]) -> None:
-        """Read the models when they may have changed: with the status, and while one is on its way."""
-        if status != self._essence or self._models is None or any(map(_is_on_its_way, self._models)):
+        """Read the models when they may have changed."""
+        stale, self._stale = self._stale, False
+        if stale or status != self._essence or self._models is None or any(map(_may_become_usable, self._models)):
             self._models = client.models()
         if self._formats is None:
             self._formats = client.formats()
@@ -108,6 +111,6 @@ def _essence(status: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _is_on_its_way(model: Mapping[str, Any]) -> bool:
-    """Whether a model's files may be arriving, which shows in its numbers only."""
-    return model.get("state") == "not_downloaded"
+def _may_become_usable(model: Mapping[str, Any]) -> bool:
+    """Whether a model may change while the status stays: its files arrive, or somebody accepts its licences."""
+    return model.get("state") in ("not_downloaded", "licence_not_accepted")

@@ -18,6 +18,11 @@ from blender_transpixar.core.errors import InvalidAddressError
         ("https://clips.example.org/transpixar/", "https://clips.example.org/transpixar"),
         ("::1", "http://[::1]:8420"),
         ("[::1]:9000", "http://[::1]:9000"),
+        ("[::1]", "http://[::1]:8420"),
+        ("8421", "http://127.0.0.1:8421"),
+        (" :8421 ", "http://127.0.0.1:8421"),
+        ("http://127.0.0.1:8420/", "http://127.0.0.1:8420"),
+        ("127.0.0.1", "http://127.0.0.1:8420"),
     ],
 )
 def test_addresses_as_people_type_them(typed: str, url: str):
