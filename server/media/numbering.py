@@ -52,6 +52,12 @@ def image_sequence(path: Path) -> ImageSequence:
     return _checked(key["prefix"], key["suffix"], found)
 
 
+def sequence_patterns(folder: Path) -> list[Path]:
+    """The pattern of every sequence that lies in a folder (`folder/shot_####.png`), sorted; gaps do not matter here."""
+    found = _sequences(folder.iterdir())
+    return sorted(folder / _name(prefix, suffix, files) for (prefix, suffix), files in found.items())
+
+
 Files = dict[tuple[str, str], list[tuple[int, Path]]]
 
 

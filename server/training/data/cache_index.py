@@ -39,8 +39,9 @@ class CachedClip(_Stored):
 class CacheIndex(_Stored):
     """The contents of `cache.json`.
 
-    `autoencoder` and `text_encoder` identify the weights that encoded, `base` names the model for people.
-    `empty_text` is the file of the empty caption. `settings` are those of the preparation.
+    `autoencoder` and `text_encoder` identify the weights that encoded, `base` names the model for people. `rgb` is what
+    a model trained on these clips decodes its RGB half to, as in `transpixar.json`. `empty_text` is the file of the
+    empty caption. `settings` are those of the preparation.
     """
 
     format: Literal["transpixar-latents"] = "transpixar-latents"
@@ -48,6 +49,7 @@ class CacheIndex(_Stored):
     base: str
     autoencoder: str
     text_encoder: str
+    rgb: Literal["straight", "premultiplied"]
     settings: dict[str, Any]
     empty_text: str
     clips: tuple[CachedClip, ...]
