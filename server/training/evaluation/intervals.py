@@ -16,7 +16,8 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
     share, weight = successes / count, _Z**2 / count
     middle = (share + weight / 2) / (1 + weight)
     half = _Z * np.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    # The bounds surround the share exactly; rounding may put one of them just beside it.
+    return min(max(float(middle - half), 0.0), share), max(min(float(middle + half), 1.0), share)
 
 
 def bootstrap(
