@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 
 
 def checkerboard(height: int, width: int, cell: int = 8) -> NDArray[np.float32]:
-    """The board that transparency is shown over, of greys that neither white nor black things vanish on: (H, W, 3)."""
+    """The dark board that transparency is shown over: (H, W, 3)."""
     rows, columns = np.indices((height, width)) // cell
-    return np.where(((rows + columns) % 2)[..., None], 0.45, 0.34).astype(np.float32) * np.ones(3, np.float32)
+    return np.where(((rows + columns) % 2)[..., None], 0.27, 0.2).astype(np.float32) * np.ones(3, np.float32)
 
 
 def over(rgba: NDArray[np.float32], background: NDArray[np.float32] | float) -> NDArray[np.float32]:
