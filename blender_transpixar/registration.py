@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import file_handlers, settings
+from . import file_handlers, settings, translations
 from .bl import asset_start, clip_queue, previews, pump, server, server_models, starter_run
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
@@ -49,6 +49,7 @@ from .ui import (
     inputs_section,
     model_section,
     panel,
+    placement_panel,
     prompt_presets,
     prompt_section,
     queue_panel,
@@ -108,6 +109,7 @@ _CLASSES = (
     *model_section.PANELS,
     *sampling_section.PANELS,
     *inputs_section.PANELS,
+    *placement_panel.PANELS,
     *queue_panel.PANELS,
     *finish_panel.PANELS,
     *assets_section.PANELS,
@@ -117,6 +119,7 @@ _CLASSES = (
 
 def register() -> None:
     """Register all classes and the scene's settings."""
+    translations.add_to_blender()
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     settings.add_to_scene()
@@ -137,3 +140,4 @@ def unregister() -> None:
     settings.remove_from_scene()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)
+    translations.remove_from_blender()

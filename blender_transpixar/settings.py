@@ -11,7 +11,11 @@ from .finishing_properties import TransPixarFinishing
 from .placement_properties import TransPixarPlacement
 from .properties import RequestProperties
 
-_FINISHING = PointerProperty(type=TransPixarFinishing)
+_FINISHING = PointerProperty(
+    name="Finishing",
+    description="How clips are finished",
+    type=TransPixarFinishing,
+)
 _SECONDS = FloatProperty(
     name="Seconds",
     description="Length of the clip in seconds, to the nearest that the model can make; 0 uses the model's own",
@@ -29,7 +33,11 @@ _SEED_LOCKED = BoolProperty(
     get=is_seed_locked,
     set=lock_seed,
 )
-_PLACEMENT = PointerProperty(type=TransPixarPlacement)
+_PLACEMENT = PointerProperty(
+    name="Placement",
+    description="How and where clips are placed",
+    type=TransPixarPlacement,
+)
 _FIRST_FRAME_IMAGE = PointerProperty(
     name="Image",
     description="The image that the clip begins with",

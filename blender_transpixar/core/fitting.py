@@ -88,7 +88,8 @@ def _number_problems(given: Mapping[str, Any], limits: Limits) -> Iterator[Probl
 
 def _prompt_problems(given: Mapping[str, Any], limits: Limits) -> Iterator[Problem]:
     longest = limits.max_prompt_characters
-    for field, sentence in (("prompt", _LONG_PROMPT), ("negative_prompt", _LONG_NEGATIVE_PROMPT)):
+    for field in ("prompt", "negative_prompt"):
+        sentence = _LONG_PROMPT if field == "prompt" else _LONG_NEGATIVE_PROMPT
         text = given.get(field, "")
         if len(text) > longest:
             yield Problem(field, sentence, _gaps(len(text), longest), text[:longest])

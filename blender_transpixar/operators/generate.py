@@ -7,6 +7,7 @@ import bpy
 from .. import preferences
 from ..bl import clip_queue, pump, server
 from ..bl.inputs import inputs_for
+from ..bl.limits import check_values
 from ..bl.target import Target
 from ..core.errors import TransPixarError
 from ..core.generation import Generation, Outcome
@@ -69,6 +70,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         for name in REQUEST_PROPERTY_NAMES:
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
+        check_values(self)
         request, files = request_from(self), inputs_for(context, self)
         server.start_for_clip(context)
         if waits:

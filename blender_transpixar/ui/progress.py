@@ -16,7 +16,7 @@ def draw_generation(layout: Any, context: bpy.types.Context, generation: Generat
     """Draw progress and preview of a clip being made, then its outcome."""
     if not generation.finished:
         layout.progress(factor=generation.fraction, text=generation.phase)
-        layout.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL")
+        layout.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL").key = generation.key
     icon = previews.icon_of(generation.preview)
     if icon:
         layout.box().template_icon(icon_value=icon, scale=_PREVIEW_SCALE)

@@ -1,0 +1,138 @@
+"""Every string of the add-on that an artist can see: from what is registered with Blender, and from the source."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+
+from blender_transpixar import registration
+
+DEFAULT = bpy.app.translations.contexts.default
+OPERATOR = bpy.app.translations.contexts.operator_default
+
+_PACKAGE = Path(registration.__file__).parent
+# Calls, and which of their arguments are shown: by keyword, or by position.
+_SHOWN: dict[str, tuple[str | int, ...]] = {
+    "label": ("text",),
+    "prop": ("text", "placeholder", "heading"),
+    "menu": ("text",),
+    "progress": ("text",),
+    "column": ("heading",),
+    "row": ("heading",),
+    "draw_sentence": (2, "sentence"),
+    "report": (1, "message"),
+    "poll_message_set": (0,),
+    "pgettext_iface": (0,),
+    "pgettext_tip": (0,),
+    "pgettext_rpt": (0,),
+    "iface_": (0,),
+    "iface": (0,),
+    "tip": (0,),
+    "rpt": (0,),
+    "tip_": (0,),
+    "rpt_": (0,),
+    "_wrong": (0,),
+    "Problem": (1, "template"),
+    "_existing": (1,),
+}
+
+
+def registered_strings() -> Iterator[tuple[str, str]]:
+    """(context, string) of every registered class and its properties."""
+    for cls in registration._CLASSES:
+        is_operator = issubclass(cls, bpy.types.Operator)
+        yield (OPERATOR if is_operator else DEFAULT), getattr(cls, "bl_label", "")
+        yield DEFAULT, getattr(cls, "bl_description", "")
+        for prop in own_properties(cls):
+            yield DEFAULT, prop.name
+            yield DEFAULT, prop.description
+            if prop.type == "ENUM":
+                for item in prop.enum_items_static:
+                    yield DEFAULT, item.name
+                    yield DEFAULT, item.description
+
+
+def own_properties(cls: type) -> Iterator[bpy.types.Property]:
+    """The properties that the add-on's class or its mix-ins annotate."""
+    names = {name for base in cls.__mro__ if base.__module__.startswith(_PACKAGE.name) for name in _annotated(base)}
+    if issubclass(cls, bpy.types.Panel | bpy.types.Menu):
+        return
+    # An operator's own properties are not among those of its class.
+    rna = _operator_type(cls) if issubclass(cls, bpy.types.Operator) else cls.bl_rna
+    for prop in rna.properties:
+        if prop.identifier in names and not prop.is_hidden:
+            yield prop
+
+
+def _operator_type(cls: type) -> bpy.types.Struct:
+    area, _, verb = cls.bl_idname.partition(".")
+    return getattr(getattr(bpy.ops, area), verb).get_rna_type()
+
+
+def written_strings() -> Iterator[tuple[str, str]]:
+    """(context, string) of every literal that the source hands to a layout, a report or a translation."""
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        if "presets" in path.parts or "translations" in path.parts:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        yield from _in_scope(tree, {})
+
+
+def _in_scope(scope: ast.AST, known: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
+    """The strings of a module or a function, which may have given them names first."""
+    inner = [node for node in ast.walk(scope) if isinstance(node, ast.FunctionDef) and node is not scope]
+    skipped = {id(node) for function in inner for node in ast.walk(function)}
+    own = [node for node in ast.walk(scope) if id(node) not in skipped]
+    named = dict(known)
+    for node in own:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            named[node.targets[0].id] = [*named.get(node.targets[0].id, []), node.value]
+    for node in own:
+        if isinstance(node, ast.Call):
+            yield from _strings_of(node, named)
+    for function in inner:
+        yield from _in_scope(function, named)
+
+
+def _strings_of(call: ast.Call, named: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "operator":
+        for string in _literals(_argument(call, "text"), named):
+            yield OPERATOR, string
+    for which in _SHOWN.get(name, ()):
+        for string in _literals(_argument(call, which), named):
+            yield DEFAULT, string
+
+
+def _argument(call: ast.Call, which: str | int) -> ast.expr | None:
+    if isinstance(which, int):
+        return call.args[which] if which < len(call.args) else None
+    return next((keyword.value for keyword in call.keywords if keyword.arg == which), None)
+
+
+def _literals(node: ast.expr | None, named: dict[str, list[ast.expr]]) -> Iterator[str]:
+    """The strings that an argument can be: a literal, one with a name, or either side of a choice."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.Name):
+        for value in named.get(node.id, []):
+            others = {name: values for name, values in named.items() if name != node.id}
+            yield from _literals(value, others)
+    elif isinstance(node, ast.IfExp):
+        yield from _literals(node.body, named)
+        yield from _literals(node.orelse, named)
+    elif isinstance(node, ast.BoolOp):
+        for value in node.values:
+            yield from _literals(value, named)
+
+
+def _annotated(cls: type) -> set[str]:
+    return set(inspect.get_annotations(cls))
+
+
+def shown_strings() -> set[tuple[str, str]]:
+    """All of them, without what has no letters."""
+    found = {*registered_strings(), *written_strings()}
+    return {(context, string) for context, string in found if any(letter.isalpha() for letter in string)}
