@@ -3,7 +3,7 @@
 import bpy
 
 from . import file_handlers, settings, translations
-from .bl import asset_start, clip_queue, previews, pump, server, server_models, starter_run
+from .bl import asset_drop, clip_queue, previews, pump, server, server_models, starter_run
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
@@ -124,12 +124,12 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()
-    asset_start.add_handlers()
+    asset_drop.add_handlers()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
-    asset_start.remove_handlers()
+    asset_drop.remove_handlers()
     starter_run.forget()
     server.end()
     server_models.forget()

@@ -10,13 +10,15 @@ import bpy
 from ..core.catalogs import ensure_catalog
 from ..core.clip import Clip
 from ..core.effect_kinds import kind_of, tags_of
-from ..core.library import asset_file, bring_in, model_of
+from ..core.library import asset_file, bring_in
 from ..core.saving import os_errors_as_sentences, temporary_path
+from .asset_drop import mark_to_start_when_dropped
 from .asset_preview import set_preview
-from .asset_start import mark_to_start_when_dropped
 from .plane import Placement, place_plane
+from .shown_clips import showing_on
 
 _HEIGHT_M = 1.0
+_SIDECAR = "transpixar_sidecar"
 _LONGEST_NAME = 60
 # What placing a clip can create. Everything new in these is removed again.
 _COLLECTIONS = (
@@ -51,6 +53,7 @@ def _write(clip: Clip, catalog_id: str, target: Path) -> None:
             scene = bpy.data.scenes.new("TransPixar Asset")
             plane = place_plane(clip, scene, scene.collection, Placement((0.0, 0.0, 0.0), _HEIGHT_M, 1))
             plane.name = _name_of(clip)
+            _point_to_library(plane, clip)
             _describe(plane, clip, catalog_id)
             mark_to_start_when_dropped(plane)
             with os_errors_as_sentences(target.parent):
@@ -62,10 +65,17 @@ def _write(clip: Clip, catalog_id: str, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _point_to_library(plane: bpy.types.Object, clip: Clip) -> None:
+    """The path among the custom properties too, which Blender does not make relative."""
+    showing = showing_on(plane)
+    for thing in (plane,) if showing is None else (plane, showing.material, showing.texture.image):
+        thing[_SIDECAR] = f"//{clip.sidecar_path.name}"
+
+
 def _describe(plane: bpy.types.Object, clip: Clip, catalog_id: str) -> None:
     plane.asset_mark()
     asset: Any = plane.asset_data
-    prompt, model, request = prompt_of(clip), model_of(clip), clip.sidecar.request
+    prompt, model, request = prompt_of(clip), clip.sidecar.model, clip.sidecar.request
     title = str(model.get("title") or model.get("name") or "TransPixar")
     asset.description = f"{prompt}\nSeed {request.get('seed', 'unknown')}, made by {title}"
     asset.author = title

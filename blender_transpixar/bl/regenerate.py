@@ -1,87 +1,101 @@
 """Making a clip that stands in the scene once more, and showing the new one in its place."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bpy
 
-from .. import preferences
 from ..core.clip import Clip
 from ..core.errors import InvalidClipError, TransPixarError
-from ..core.generation import Generation, Outcome
 from ..core.request import ClipRequest
-from . import pump
-from .occupied import is_blender_occupied
-from .shown_clips import Showing, show_instead, showing_on
+from . import compat
+from .clip_image import show_frames
+from .provenance import provenance_of, remember_provenance
+from .shown_clips import box_of, show_instead, showing_on, showing_on_strip
+from .strip import show_on_strip
+from .target import Target
 
 
-def request_again(clip: Clip, new_seed: bool) -> ClipRequest:
-    """The request that made a clip; with `new_seed` the server draws another seed. Raises TransPixarError."""
-    told = {**clip.sidecar.request, "prompt": str(clip.sidecar.request.get("prompt") or "")}
-    request = ClipRequest.from_json(told)
+def subject_of(context: bpy.types.Context) -> Any:
+    """The active plane or strip with a clip of ours, in the sequencer the strip first; None when neither is one."""
+    editor = compat.sequencer_scene(context).sequence_editor
+    strip = None if editor is None else editor.active_strip
+    things: list[Any] = [context.active_object, strip]
+    if context.area is not None and context.area.type == "SEQUENCE_EDITOR":
+        things.reverse()
+    return next((thing for thing in things if thing is not None and _request_on(thing)), None)
+
+
+def request_again(thing: Any, new_seed: bool) -> ClipRequest:
+    """The request that made the clip on a plane or strip; with `new_seed` the server draws another seed.
+
+    Raises InvalidRequestError when what is known of it is no request.
+    """
+    request = ClipRequest.from_json({"prompt": "", **_request_on(thing)})
     return replace(request, seed=None) if new_seed else request
 
 
-class Replacement:
-    """The plane whose clip is made again; found once more when the clip has come, whatever happened meanwhile."""
+class Replacement(Target):
+    """The plane or strip whose clip is made again; found once more when the clip has come, whatever happened meanwhile.
 
-    def __init__(self, plane: bpy.types.Object, scene: bpy.types.Scene) -> None:
-        showing = showing_on(plane)
-        if showing is None:
-            raise InvalidClipError("The selected object shows no clip. Select the plane of a clip.")
-        self.clip = showing.clip
-        self._plane_uid = plane.session_uid
-        self._scene_uid = scene.session_uid
+    Raises InvalidClipError when no such thing is active.
+    """
 
-    def start(self, context: bpy.types.Context, new_seed: bool) -> Generation:
-        """Send the request. Raises TransPixarError."""
-        return pump.dispatcher().start(
-            request_again(self.clip, new_seed),
-            preferences.server_url(context),
-            preferences.clip_folder(context),
-            pump.preview_folder(),
-        )
+    def __init__(self, context: bpy.types.Context) -> None:
+        super().__init__(context)
+        thing = subject_of(context)
+        if thing is None:
+            raise InvalidClipError("The active object or strip shows no clip that can be made again. Select one.")
+        self.thing = thing
+        self._is_strip = not isinstance(thing, bpy.types.Object)
+        self._scene_uid = (compat.sequencer_scene(context) if self._is_strip else context.scene).session_uid
+        # Strips have no uid; pointers die with undo.
+        self._which = thing.name if self._is_strip else thing.session_uid
 
-    def show(self, generation: Generation) -> Clip:
-        """Show the new clip on the plane, from the same frame on; the old one stays on the disk.
+    def place(self, folder: Path) -> Any:
+        """Show the clip in `folder` instead, from the same frame on; the old one stays on the disk.
 
-        Raises TransPixarError, also when no clip has come.
+        Raises TransPixarError.
         """
-        if generation.outcome is not Outcome.CLIP or generation.folder is None:
-            raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
-        clip = Clip.open(generation.folder)
-        show_instead(self._showing(clip), clip, self._scene())
-        return clip
-
-    def show_when_possible(self, generation: Generation) -> bool:
-        """Show it unless Blender is in the middle of something; False asks to be called again."""
-        if generation.outcome is not Outcome.CLIP or generation.folder is None:
-            return True
-        if is_blender_occupied():
-            return False
-        try:
-            self.show(generation)
-        except TransPixarError as error:
-            generation.fail(error)
-        else:
-            bpy.ops.ed.undo_push(message="Regenerate Clip")
-        return True
-
-    def _showing(self, clip: Clip) -> Showing:
-        plane = _by_uid(bpy.data.objects, self._plane_uid)
-        showing = showing_on(plane)
-        if showing is None:
+        scene, clip = self.scene(folder), Clip.open(folder)
+        thing = self._found(scene)
+        if thing is None:
             raise TransPixarError(
-                f"The plane is gone or shows no clip any more. The new clip is kept in {clip.folder}: "
-                "use Place Clip to stand it up.",
+                f"What showed the old clip is gone. The new clip is kept in {folder}: use Place Clip to stand it up.",
                 code="plane_gone",
             )
-        return showing
+        showing = showing_on_strip(thing) if self._is_strip else showing_on(thing)
+        if showing is not None:
+            show_instead(showing, clip, scene)
+        elif self._is_strip:
+            show_on_strip(thing, clip, scene, box_of(clip))
+        else:
+            _show_on_lost(thing, clip)
+        return thing
 
-    def _scene(self) -> bpy.types.Scene:
-        # Only its frame rate is asked for, so any scene does when the one in front then is gone.
-        return _by_uid(bpy.data.scenes, self._scene_uid) or bpy.context.scene
+    def _found(self, scene: bpy.types.Scene) -> Any:
+        if self._is_strip:
+            return next((strip for strip in compat.all_strips(scene) if strip.name == self._which), None)
+        return next((thing for thing in bpy.data.objects if thing.session_uid == self._which), None)
 
 
-def _by_uid(blocks: Any, uid: int) -> Any:
-    return next((block for block in blocks if block.session_uid == uid), None)
+def _request_on(thing: Any) -> Mapping[str, Any]:
+    """What is known of the request: from the sidecar, or where that is gone, from the datablock itself."""
+    showing = showing_on(thing) if isinstance(thing, bpy.types.Object) else showing_on_strip(thing)
+    if showing is not None:
+        return showing.clip.sidecar.request
+    provenance = provenance_of(thing)
+    return {} if provenance is None else provenance.request
+
+
+def _show_on_lost(plane: bpy.types.Object, clip: Clip) -> None:
+    """Show a clip on a plane whose own is gone from the disk: as it has the same settings, the keys of that one fit."""
+    for slot in plane.material_slots:
+        tree = slot.material.node_tree if slot.material is not None else None
+        for node in () if tree is None else tree.nodes:
+            if node.type == "TEX_IMAGE" and node.image is not None and provenance_of(node.image) is not None:
+                show_frames(node.image, clip)
+                for thing in (plane, slot.material, node.image):
+                    remember_provenance(thing, clip)

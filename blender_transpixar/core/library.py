@@ -1,11 +1,9 @@
 """The folder of an asset library: one folder for each clip, with its frames, its sidecar and the asset beside them."""
 
 import hashlib
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from .clip import SIDECAR_SUFFIX, Clip
 from .errors import InvalidClipError
@@ -51,15 +49,6 @@ def bring_in(clip: Clip, library: Path) -> Clip:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return Clip.open(folder / clip.sidecar_path.name)
-
-
-def model_of(clip: Clip) -> Mapping[str, Any]:
-    """What the sidecar says about the model: `name`, `title` and `licence`, as far as they are there."""
-    try:
-        model = json.loads(clip.sidecar_path.read_bytes()).get("model")
-    except (OSError, ValueError, AttributeError):
-        return {}
-    return model if isinstance(model, dict) else {}
 
 
 def _same_in(library: Path, clip: Clip) -> Clip | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .clip import Clip
-from .library import asset_file, clips_in, model_of
+from .library import asset_file, clips_in
 
 # The same clips for everybody, and the same again when the library is built again.
 STARTER_SEED = 1
@@ -61,7 +61,7 @@ def plan_for(effects: Iterable[StarterEffect], library: Path, model: str | None)
     """Compare a library with the effects; `model` is the model's name, None for whichever it was made with."""
     clips: dict[str, Clip] = {}
     for clip in clips_in(library):
-        if model is None or model_of(clip).get("name") == model:
+        if model is None or clip.sidecar.model.get("name") == model:
             clips.setdefault(str(clip.sidecar.request.get("prompt", "")), clip)
     wanted = tuple(effects)
     there = [clips[effect.prompt] for effect in wanted if effect.prompt in clips]

@@ -1,4 +1,4 @@
-"""The clip on a plane once more: with another seed, or the same again."""
+"""The clip on a plane or strip once more: with another seed, or the same again."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,11 @@ import bpy
 from bpy.props import EnumProperty
 
 from .. import preferences
-from ..bl import pump
-from ..bl.regenerate import Replacement
-from ..bl.shown_clips import showing_on
+from ..bl import clip_queue, pump
+from ..bl.inputs import RequestFiles
+from ..bl.regenerate import Replacement, request_again, subject_of
 from ..core.errors import TransPixarError
+from ..core.generation import Generation, Outcome
 
 _SEED = EnumProperty(
     name="Seed",
@@ -24,7 +25,7 @@ _SEED = EnumProperty(
 
 
 class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
-    """Make the clip on the active plane again and show the new one there.
+    """Make the clip on the active plane or strip again and show the new one there.
 
     Called from Python it waits until that is done; from the interface it returns at once.
     """
@@ -32,7 +33,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
     bl_idname = "transpixar.regenerate"
     bl_label = "Regenerate"
     bl_description = (
-        "Make the clip on the selected plane or strip again, with the prompt and settings that it was made with, and "
+        "Make the clip on the active plane or strip again, with the prompt and settings that it was made with, and "
         "show the new one in its place. The old one is kept on the disk"
     )
     bl_options = {"REGISTER", "UNDO"}
@@ -44,9 +45,9 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with the plane of a clip, and where the server's address may be used."""
-        if showing_on(context.active_object) is None:
-            cls.poll_message_set("Select the plane of a clip")
+        """Only with a plane or strip of ours, and where the server's address may be used."""
+        if subject_of(context) is None:
+            cls.poll_message_set("Select the plane or the strip of a clip")
             return False
         try:
             preferences.server_url(context)
@@ -58,24 +59,33 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the clip and wait for it."""
         try:
-            replacement = Replacement(context.active_object, context.scene)
-            generation = replacement.start(context, self.seed == "NEW")
+            replacement = Replacement(context)
+            generation = self._submit(context, replacement, waits=True)
             pump.wait(context, generation)
-            clip = replacement.show(generation)
+            clip_queue.settle(generation)
+            if generation.outcome is not Outcome.CLIP or generation.folder is None:
+                raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
+            replacement.place(generation.folder)
+            clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Clip saved in {clip.folder}")
+        self.report(
+            {"INFO"}, bpy.app.translations.pgettext_rpt("Clip saved in {folder}").format(folder=generation.folder)
+        )
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Start the clip; the timer brings it home."""
         try:
-            replacement = Replacement(context.active_object, context.scene)
-            generation = replacement.start(context, self.seed == "NEW")
+            self._submit(context, Replacement(context), waits=False)
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        pump.follow(generation, replacement.show_when_possible)
         # Nothing has changed yet, so there is nothing to undo yet: the timer makes the undo step.
         return {"CANCELLED"}
+
+    def _submit(self, context: bpy.types.Context, replacement: Replacement, waits: bool) -> Generation:
+        request = request_again(replacement.thing, self.seed == "NEW")
+        target = None if waits else replacement
+        return clip_queue.submit(context, request, RequestFiles(), target=target, patient=not waits)

@@ -1,13 +1,16 @@
 """A clip that stands in the scene, once more."""
 
+import json
+import shutil
 from pathlib import Path
 
 import bpy
 import pytest
 
-from blender_transpixar.bl import compat, pump
-from blender_transpixar.bl.regenerate import Replacement
-from blender_transpixar.bl.shown_clips import showing_on
+from blender_transpixar.bl import clip_queue, compat, pump
+from blender_transpixar.bl.inputs import RequestFiles
+from blender_transpixar.bl.regenerate import Replacement, request_again
+from blender_transpixar.bl.shown_clips import showing_on, showing_on_strip
 from blender_transpixar.core.clip import Clip
 from tests.addon.made_clips import write_clip
 from tests.addon.real_server import MODEL_NAME
@@ -15,12 +18,20 @@ from tests.blender.test_generate import pump_until
 
 
 @pytest.fixture
-def plane(connected: Path) -> bpy.types.Object:
+def clip(connected: Path) -> Clip:
+    """One that says it came from the server's model."""
+    folder = write_clip(connected)
+    sidecar = folder / "test-effect.transpixar"
+    request = {"prompt": "orange smoke", "seed": 7, "steps": 1, "model": MODEL_NAME}
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"request": request}))
+    return Clip.open(folder)
+
+
+@pytest.fixture
+def plane(clip: Clip) -> bpy.types.Object:
     bpy.context.scene.frame_set(30)
-    bpy.ops.transpixar.generate(prompt="orange smoke", seed=7, model=MODEL_NAME)
-    plane = bpy.context.scene.objects["orange-smoke"]
-    bpy.context.view_layer.objects.active = plane
-    return plane
+    bpy.ops.transpixar.place_plane(filepath=str(clip.folder))
+    return bpy.context.object
 
 
 def starts(plane: bpy.types.Object) -> float:
@@ -28,42 +39,57 @@ def starts(plane: bpy.types.Object) -> float:
     return max(curve.range()[0] for curve in curves)
 
 
-def test_another_seed_takes_the_old_ones_place(plane: bpy.types.Object):
-    old = showing_on(plane).clip
+def start_like_the_panel() -> None:
+    replacement = Replacement(bpy.context)
+    request = request_again(replacement.thing, new_seed=True)
+    clip_queue.submit(bpy.context, request, RequestFiles(), target=replacement)
+
+
+def test_another_seed_takes_the_old_ones_place(plane: bpy.types.Object, clip: Clip):
     assert bpy.ops.transpixar.regenerate() == {"FINISHED"}
     new = showing_on(plane).clip
-    assert new.folder != old.folder
-    assert new.sidecar.request["prompt"] == "orange smoke"
+    assert new.folder != clip.folder
+    assert new.sidecar.request | clip.sidecar.request == new.sidecar.request | {"seed": 7}
     assert new.sidecar.seed != 7
     assert starts(plane) == 30.0
-    Clip.open(old.folder)
+    Clip.open(clip.folder)
 
 
-def test_the_same_seed_gives_the_same_clip(plane: bpy.types.Object):
-    old = showing_on(plane).clip
+def test_lost_frames_are_made_again_from_what_the_plane_knows(plane: bpy.types.Object, clip: Clip):
+    bpy.ops.transpixar.regenerate(seed="SAME")
+    lost = showing_on(plane).clip
+    shutil.rmtree(lost.folder)
     assert bpy.ops.transpixar.regenerate(seed="SAME") == {"FINISHED"}
-    new = showing_on(plane).clip
-    assert new.folder != old.folder
-    assert new.sidecar.sha256 == old.sidecar.sha256
+    found = showing_on(plane).clip
+    assert found.folder != clip.folder
+    assert found.sidecar.sha256 == lost.sidecar.sha256
+    assert starts(plane) == 30.0
+
+
+def test_a_strip_gets_its_new_clip_too(clip: Clip):
+    bpy.ops.transpixar.place_strip(filepath=str(clip.folder), frame_start=12)
+    (strip,) = compat.all_strips(bpy.context.scene)
+    before = compat.strip_range(strip)
+    assert bpy.ops.transpixar.regenerate() == {"FINISHED"}
+    assert showing_on_strip(strip).clip.folder != clip.folder
+    assert compat.strip_range(strip) == before
 
 
 def test_from_the_panel_the_plane_waits_for_its_clip(plane: bpy.types.Object):
-    replacement = Replacement(plane, bpy.context.scene)
-    pump.follow(replacement.start(bpy.context, new_seed=True), replacement.show_when_possible)
+    start_like_the_panel()
     bpy.context.scene.frame_set(90)
     pump_until(lambda: not pump.is_busy())
-    assert pump.current().error is None
     assert showing_on(plane).clip.folder == pump.current().folder
     assert starts(plane) == 30.0
 
 
-def test_a_plane_that_was_deleted_meanwhile_leaves_the_clip_on_the_disk(plane: bpy.types.Object):
-    replacement = Replacement(plane, bpy.context.scene)
-    pump.follow(replacement.start(bpy.context, new_seed=True), replacement.show_when_possible)
+def test_a_plane_that_was_deleted_meanwhile_leaves_the_clip_in_the_queue(plane: bpy.types.Object):
+    start_like_the_panel()
     bpy.data.objects.remove(plane)
     pump_until(lambda: not pump.is_busy())
-    assert "use Place Clip" in pump.current().error.message
-    Clip.open(pump.current().folder)
+    newest = clip_queue.wishes()[0]
+    assert "use Place Clip" in newest.problem
+    assert newest.entry.unplaced
 
 
 def test_only_for_clips(blender: None, tmp_path: Path):
