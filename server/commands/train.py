@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from server.training.lora.errors import TrainingError
 
 STATUS_INTERRUPTED = 130  # what a shell gives to a program that Ctrl+C has ended
 
+# What makes it the command of `server.commands.train_data`.
+_DATA_OPTIONS = ("--check", "--prepare")
 # What is not a setting of the run.
 _OWN_OPTIONS = ("config", "data_dir", "model_dir")
 
@@ -23,9 +26,15 @@ _OWN_OPTIONS = ("config", "data_dir", "model_dir")
 def main(arguments: list[str]) -> int:
     """Train an RGBA LoRA and its domain embedding on prepared clips.
 
+    Clips are checked by `train --check DIR` and prepared by `train --prepare DIR`; see `train --prepare --help`.
+
     A run that was stopped or killed goes on from its last checkpoint when the same command is given again. On several
     GPUs: `accelerate launch -m server train ...`. docs/training.md tells the rest.
     """
+    if any(argument.partition("=")[0] in _DATA_OPTIONS for argument in arguments):
+        from server.commands import train_data
+
+        return train_data.main(arguments)
     options = vars(_parser().parse_args(arguments))
     own = {name: options.pop(name) for name in _OWN_OPTIONS}
     try:
@@ -52,14 +61,18 @@ def _train(config: TrainingConfig, data_dir: Path, model_dirs: list[Path]) -> in
         print(outcome.weights)
         _say(
             "To generate with it: python -m server models add NAME "
-            f"--base {config.base} --rgba-lora {outcome.weights} --rgb {config.rgb}"
+            f"--base {config.base} --rgba-lora {outcome.weights} --rgb {trainer.rgb}"
         )
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m server train", description=main.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m server train",
+        usage="python -m server train --check DIR | --prepare DIR | [--config FILE] --cache DIR --out DIR [options]",
+        allow_abbrev=False,
+        description=inspect.getdoc(main),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--config", metavar="FILE", help="a TOML file of settings, or a recipe: paper (the defaults), mini"

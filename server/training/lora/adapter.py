@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.training_utils import EMAModel
+from peft.tuners.lora.layer import LoraLayer
 
 from server.training.lora.config import TrainingConfig
 from server.transpixar import create_rgba_weights, enable_rgba, rgba_state_dict
@@ -39,6 +40,10 @@ class RGBAAdapter:
         # Updates are far smaller than the weights; bfloat16 would round them away.
         for each in self.parameters:
             each.data = each.data.float()
+        # peft would make a float32 copy of all tokens at every projection; the adapter computes in their own dtype.
+        for module in transformer.modules():
+            if isinstance(module, LoraLayer):
+                module.cast_input_dtype_enabled = False
         self.average = EMAModel(self.parameters, config.ema_decay, foreach=True) if config.ema_decay else None
 
     def to(self, device: torch.device) -> None:

@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 # What may differ between the parts of one run: it does not change what is learned.
 _FREE_ON_RESUME = frozenset(
     {
-        "cache", "out", "data_licence", "rgb", "gradient_checkpointing", "device",
+        "cache", "out", "data_licence", "gradient_checkpointing", "device",
         "checkpoint_every", "keep_checkpoints", "validation_every", "validation_prompts", "validation_images",
         "validation_steps", "validation_guidance", "validation_size", "validation_frames", "validation_seed",
     }
@@ -37,9 +37,6 @@ class TrainingConfig(BaseModel):
     cache: Path = Field(description="folder of prepared clips, from `train --prepare`")
     out: Path = Field(description="folder of the run: checkpoints, losses, validation clips and the result")
     data_licence: str = Field("", description="licence of the clips in a few words, for the result's header")
-    rgb: Literal["straight", "premultiplied"] = Field(
-        "straight", description="what colour the prepared clips' RGB half has, for the result's header"
-    )
 
     # Adapter
     rank: int = Field(128, ge=1, description="r of every LoRA")
@@ -157,4 +154,4 @@ def _sentence(error: ValidationError) -> str:
         return f"There is no setting '{name}'; `python -m server train --help` lists them all."
     if not name:
         return first["msg"].removeprefix("Value error, ").capitalize() + "."
-    return f"{name} cannot be {str(first['input'])[:80]!r}: {first['msg']}. Change it in the file, or with {option}."
+    return f'{name} cannot be "{str(first["input"])[:80]}": {first["msg"]}. Change it in the file, or with {option}.'

@@ -25,6 +25,7 @@ class TrainingData:
     Attributes:
         empty_text: what the text encoder makes of no caption, ``(T, D_text)``.
         sizes: the latents of one half and the text tokens of every bucket.
+        rgb: what the RGB half of the clips is, "straight" colour or "premultiplied", as in `transpixar.json`.
     """
 
     def __init__(self, base: Base, transformer: CogVideoXTransformer3DModel, config: TrainingConfig) -> None:
@@ -41,6 +42,7 @@ class TrainingData:
             samples = [self._cache[clip] for clip in buckets.values()]
         except DataError as error:
             raise TrainingError(str(error)) from error
+        self.rgb = self._cache.index.rgb
         self._micro_batch_size = config.micro_batch_size
         for sample in samples:
             _check(sample, base, transformer, config)

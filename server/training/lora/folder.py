@@ -36,13 +36,14 @@ def own_folder(config: TrainingConfig) -> Iterator[Path]:
         raise TrainingError(f"Another process trains in {config.out}; wait for it, or give another --out.") from None
 
 
-def result_metadata(config: TrainingConfig, base: Base, *, task: str, iteration: int) -> dict[str, str]:
+def result_metadata(config: TrainingConfig, base: Base, *, task: str, rgb: str, iteration: int) -> dict[str, str]:
     """Return what the header of the weights says of them; the server reads `lora_alpha` from there.
 
     Args:
         config: the run's.
         base: what they were trained on.
         task: "text", or "image" where the base reads a first frame.
+        rgb: what the RGB half of the clips is, "straight" colour or "premultiplied".
         iteration: number of updates.
     """
     return {
@@ -51,7 +52,7 @@ def result_metadata(config: TrainingConfig, base: Base, *, task: str, iteration:
         "base": base.name,
         "task": task,
         "text_to_alpha": config.text_to_alpha,
-        "rgb": config.rgb,
+        "rgb": rgb,
         "data_licence": config.data_licence,
         "iterations": str(iteration),
         "batch_size": str(config.batch_size),

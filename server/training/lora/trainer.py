@@ -53,6 +53,7 @@ class Trainer:
         config: the run's.
         accelerator: the devices.
         iteration: number of updates that were made.
+        rgb: what the RGB half of the clips, and so of the result's, is: "straight" or "premultiplied".
     """
 
     def __init__(self, config: TrainingConfig, data_dir: Path, model_dirs: Sequence[Path] = ()) -> None:
@@ -80,6 +81,7 @@ class Trainer:
         self._base = find_base(config.base, data_dir, model_dirs)
         self._pipe = load_base(self._base, self._dtype)
         self._data = TrainingData(self._base, self._pipe.transformer, config)
+        self.rgb = self._data.rgb
         self._alphas_cumprod = self._pipe.scheduler.alphas_cumprod.float()
 
         # 2. Does it fit?
@@ -95,7 +97,9 @@ class Trainer:
         # 3. What is learned
         self._validation = None
         if self.is_main:
-            self._validation = Validation.prepare(self._base, self._pipe, config, self._device)
+            self._validation = Validation.prepare(
+                self._base, self._pipe, config, self._device, is_premultiplied=self.rgb == "premultiplied"
+            )
         self._adapter = RGBAAdapter(self._pipe.transformer, config)
         self._adapter.to(self._device)
         free_unused_memory(self._device)
@@ -263,7 +267,7 @@ class Trainer:
 
     def _metadata(self) -> dict[str, str]:
         task = "image" if self._pipe.is_image_to_video else "text"
-        return result_metadata(self.config, self._base, task=task, iteration=self.iteration)
+        return result_metadata(self.config, self._base, task=task, rgb=self.rgb, iteration=self.iteration)
 
     def _say(self, text: str) -> None:
         if self.is_main:

@@ -35,6 +35,7 @@ class Validation:
         empty: of no prompt ``(1, T, D_text)``.
         images: first frames ``(H, W, 3 or 4)``, of image-to-video bases.
         config: the run's.
+        is_premultiplied: the RGB half is colour on black.
     """
 
     pipe: TransPixarPipeline
@@ -42,10 +43,17 @@ class Validation:
     empty: torch.Tensor
     images: list[NDArray[np.float32]]
     config: TrainingConfig
+    is_premultiplied: bool
 
     @classmethod
     def prepare(
-        cls, base: Base, pipe: TransPixarPipeline, config: TrainingConfig, device: torch.device
+        cls,
+        base: Base,
+        pipe: TransPixarPipeline,
+        config: TrainingConfig,
+        device: torch.device,
+        *,
+        is_premultiplied: bool,
     ) -> Validation | None:
         """Check and encode what is asked for; None where nothing is.
 
@@ -65,7 +73,7 @@ class Validation:
         images = [_read_image(path, clip) for path in given]
         length = pipe.transformer.config.max_text_seq_length
         embeds, empty = encode_prompts(base, config.validation_prompts, length, pipe.transformer.dtype, device)
-        return cls(pipe, embeds, empty, images, config)
+        return cls(pipe, embeds, empty, images, config, is_premultiplied)
 
     @torch.no_grad()
     def make_clips(self, adapter: RGBAAdapter, device: torch.device) -> list[NDArray[np.float32]]:
@@ -89,7 +97,7 @@ class Validation:
             return_dict=False,
             **given,
         )
-        straight = straight_frames(frames[0], premultiplied=config.rgb == "premultiplied")  # (F, H, W, 4), 8 bits
+        straight = straight_frames(frames[0], premultiplied=self.is_premultiplied)  # (F, H, W, 4), 8 bits
         return straight.astype(np.float32) / np.float32(255)
 
     @contextmanager

@@ -46,6 +46,12 @@ def write_cache(
             )
         )
     CacheIndex(
-        base="tiny", autoencoder="a", text_encoder="t", settings={}, empty_text="empty", clips=tuple(clips)
+        base="tiny",
+        autoencoder="a",
+        text_encoder="t",
+        rgb="premultiplied",
+        settings={},
+        empty_text="empty",
+        clips=tuple(clips),
     ).write(folder)
     return folder
