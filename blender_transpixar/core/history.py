@@ -153,7 +153,10 @@ class History:
 
 def _read(path: Path) -> Entry:
     """Raises OSError, or ValueError when the file is no entry, or not the one of its name."""
-    entry = Entry.from_json(json.loads(path.read_bytes()))
+    try:
+        entry = Entry.from_json(json.loads(path.read_bytes()))
+    except RecursionError as error:
+        raise ValueError("This is no entry of the history.") from error
     if path.name != f"{entry.key}{_SUFFIX}":
         raise ValueError("This entry of the history has another name.")
     return entry
