@@ -17,6 +17,7 @@ _INDEX = IntProperty(
     name="Variation",
     description="Which of the wish's clips, counted from 1; 0 means the first that was not placed yet",
     min=0,
+    max=100,
     options={"SKIP_SAVE"},
 )
 

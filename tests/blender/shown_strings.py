@@ -1,6 +1,7 @@
 """Every string of the add-on that an artist can see: from what is registered with Blender, and from the source."""
 
 import ast
+import functools
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,8 +72,13 @@ def _operator_type(cls: type) -> bpy.types.Struct:
     return getattr(getattr(bpy.ops, area), verb).get_rna_type()
 
 
-def written_strings() -> Iterator[tuple[str, str]]:
+@functools.cache
+def written_strings() -> frozenset[tuple[str, str]]:
     """(context, string) of every literal that the source hands to a layout, a report or a translation."""
+    return frozenset(_written_strings())
+
+
+def _written_strings() -> Iterator[tuple[str, str]]:
     for path in sorted(_PACKAGE.rglob("*.py")):
         if "presets" in path.parts or "translations" in path.parts:
             continue
@@ -82,9 +88,7 @@ def written_strings() -> Iterator[tuple[str, str]]:
 
 def _in_scope(scope: ast.AST, known: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
     """The strings of a module or a function, which may have given them names first."""
-    inner = [node for node in ast.walk(scope) if isinstance(node, ast.FunctionDef) and node is not scope]
-    skipped = {id(node) for function in inner for node in ast.walk(function)}
-    own = [node for node in ast.walk(scope) if id(node) not in skipped]
+    own, inner = _nodes_of(scope)
     named = dict(known)
     for node in own:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -94,6 +98,21 @@ def _in_scope(scope: ast.AST, known: dict[str, list[ast.expr]]) -> Iterator[tupl
             yield from _strings_of(node, named)
     for function in inner:
         yield from _in_scope(function, named)
+
+
+def _nodes_of(scope: ast.AST) -> tuple[list[ast.AST], list[ast.FunctionDef]]:
+    """What stands in a scope itself, and the functions in it."""
+    own: list[ast.AST] = []
+    inner: list[ast.FunctionDef] = []
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef):
+            inner.append(node)
+        else:
+            own.append(node)
+            waiting.extend(ast.iter_child_nodes(node))
+    return own, inner
 
 
 def _strings_of(call: ast.Call, named: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
