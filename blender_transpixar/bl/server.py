@@ -34,6 +34,8 @@ _EXPECTING_INTERVAL_S = 0.4
 _CHECK_INTERVAL_S = 3.0
 
 _launcher: Launcher | None = None
+# The settings and the chosen address ("": none) that the launcher's server was started with last.
+_started_with: tuple[ServerOptions, str] | None = None
 _watching: Watching | None = None
 # What the watch was begun with: the address, the token, and whether something is expected.
 _watched: tuple[str, str | None, bool] | None = None
@@ -58,7 +60,9 @@ def state() -> ServerState:
     except (InvalidAddressError, OnlineAccessError) as error:
         return judge(Facts(address_problem=error))
     child = launcher()
-    here = not child.url or child.url == url
+    _take_news()
+    # A crash is told of until the settings that led to it are other ones.
+    here = _started_with == (preferences.server_options(context), url if _has_address(context) else "")
     return judge(
         Facts(
             url=url,
@@ -86,30 +90,35 @@ def look_again() -> None:
 
 
 def start(context: bpy.types.Context) -> None:
-    """Start the server at the address of the preferences, without waiting for it.
+    """Start the server at the address of the preferences, without waiting for it; nothing when it runs.
 
     Raises the errors of `preferences.server_url`, ServerNotConfiguredError and ServerNotStartedError.
     """
+    global _started_with
     url = preferences.server_url(context)
     _check_place(url)
+    options = preferences.server_options(context)
     settings = preferences.preferences_of(context)
-    automatic = settings is None or not settings.server_address.strip()
-    if automatic and not launcher().runs:
-        url = address_for_start(url)
-    options = replace(preferences.server_options(context), url=url)
-    launcher().start(options, _places(), stay=settings is not None and settings.keep_running)
-    server_location.note_started(launcher().url if automatic else None)
+    stay = settings is not None and settings.keep_running
+    if _has_address(context):
+        launcher().start(replace(options, url=url), _places(), stay)
+        _started_with = options, url
+    elif server_location.found(options.command) is None and not launcher().runs:
+        launcher().start(replace(options, url=address_for_start(url)), _places(), stay)
+        _started_with = options, ""
+        server_location.note_started(launcher().url)
     look_again()
 
 
 def start_for_clip(context: bpy.types.Context) -> None:
     """Start the server for a clip when the preferences ask for that and none is known to run. Raises as `start`."""
     settings = preferences.preferences_of(context)
+    _take_news()
     if settings is None or not settings.start_with_first_clip or launcher().runs:
         return
     url = preferences.server_url(context)
-    found = server_location.found(settings.server_command)
-    if can_start_at(url) and not (found is not None and found.url == url) and not state().answers:
+    # Whatever listens at an address that was chosen will say itself what it is.
+    if can_start_at(url) and not state().answers and not (_has_address(context) and address_for_start(url) != url):
         start(context)
 
 
@@ -155,10 +164,10 @@ def wait_while(conditions: set[Condition], patience_s: float) -> ServerState:
 
 def end() -> None:
     """Let go of everything when the add-on is disabled or Blender closes."""
-    global _launcher, _watching, _watched, _start_problem
+    global _launcher, _started_with, _watching, _watched, _start_problem
     if _launcher is not None:
         _launcher.close()
-    _launcher = _watching = _watched = _start_problem = None
+    _launcher = _started_with = _watching = _watched = _start_problem = None
     server_location.note_started(None)
 
 
@@ -166,9 +175,7 @@ def _tick() -> bool:
     """One round of the timer; False when nobody needs another."""
     global _asked_to_draw
     child = launcher()
-    if child.poll():
-        if child.phase in (Phase.ABSENT, Phase.ENDED):
-            server_location.note_started(None)
+    if _take_news():
         pump.redraw()
     unseen_s = time.monotonic() - _looked_at
     expecting = child.phase in (Phase.STARTING, Phase.STOPPING)
@@ -181,6 +188,21 @@ def _tick() -> bool:
         pump.redraw()
     _keep_watch(expecting)
     return True
+
+
+def _take_news() -> bool:
+    """See how the child is; True when that has changed."""
+    child = launcher()
+    changed = child.poll()
+    if changed and not child.runs:
+        server_location.note_started(None)
+    return changed
+
+
+def _has_address(context: bpy.types.Context) -> bool:
+    """Whether the preferences name an address, so that the server must be there and nowhere else."""
+    settings = preferences.preferences_of(context)
+    return settings is not None and bool(settings.server_address.strip())
 
 
 def _keep_watch(expecting: bool) -> None:

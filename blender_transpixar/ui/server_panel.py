@@ -102,7 +102,8 @@ def _draw_model(layout: Any, context: bpy.types.Context, model: ServerModel) -> 
         row.operator(TRANSPIXAR_OT_load_model.bl_idname, text=text, icon="IMPORT").model = model.name
     if model.state == "not_downloaded" and model.bytes_total:
         _draw_download(box, model.bytes_present or 0, model.bytes_total)
-    if model.problem:
+    # The button says the same in fewer words where it is about licences.
+    if model.problem and model.state != "licence_not_accepted":
         draw_sentence(box, context, model.problem, icon="ERROR")
 
 

@@ -8,6 +8,8 @@ import pytest
 # Before bpy is imported: preferences, extensions and clips of the tests must not touch the user's own.
 _RESOURCES = tempfile.TemporaryDirectory(prefix="transpixar-blender-")
 os.environ["BLENDER_USER_RESOURCES"] = _RESOURCES.name
+# Nor must a server that happens to run here be found.
+os.environ["TRANSPIXAR_DATA_DIR"] = str(Path(_RESOURCES.name) / "data")
 
 bpy = pytest.importorskip("bpy", reason="these tests run inside of Blender's environment")
 
