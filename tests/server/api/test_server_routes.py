@@ -55,6 +55,7 @@ def test_models_tell_what_a_request_may_ask(fake: Client) -> None:
         "description",
         "licence",
         "tasks",
+        "effects",
         "state",
         "problem",
         "loaded",
@@ -65,6 +66,8 @@ def test_models_tell_what_a_request_may_ask(fake: Client) -> None:
     ]
     assert (tiny["state"], tiny["problem"], tiny["licences"], tiny["download"]) == ("ready", None, [], None)
     assert tiny["defaults"]["width"] == 32
+    assert tiny["effects"] == [], "it takes any prompt"
+    assert "fire" in model(fake, "mini")["effects"]
     assert tiny["limits"]["size_multiple"] == 16
 
 
