@@ -35,7 +35,7 @@ SHORT = ClipRequest("orange smoke", seed=7, steps=2, model=MODEL_NAME)
 LONG = ClipRequest("orange smoke", seed=7, width=64, height=64, num_frames=9, steps=100, model=MODEL_NAME)
 
 
-def pump_until(dispatcher: Dispatcher, reached: Callable[[], bool], patience_s: float = 60.0) -> None:
+def pump_until(dispatcher: Dispatcher, reached: Callable[[], bool], patience_s: float = 300.0) -> None:
     deadline = time.monotonic() + patience_s
     while not reached():
         assert time.monotonic() < deadline, "waited too long"
