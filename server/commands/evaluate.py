@@ -14,6 +14,7 @@ from server.commands.model_actions import Models, UsageError
 from server.models import DESCRIPTION_FILE, ModelFolderError
 from server.models.licences import LicenceError
 from server.settings import user_data_dir
+from server.workers.device import DEVICES, DeviceUnusable, hide_other_gpus, torch_device
 
 STATUS_INTERRUPTED = 130  # what a shell gives to a program that Ctrl+C has ended
 
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _evaluate(options)
-    except (UsageError, ModelFolderError, LicenceError, FileNotFoundError) as error:
+    except (UsageError, ModelFolderError, LicenceError, DeviceUnusable, FileNotFoundError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename or 'A file'} cannot be written ({error.strerror}).", file=sys.stderr)
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for evaluation.json and sheet.png")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (cpu)")
+    parser.add_argument("--device", type=_device, default="cpu", help="auto, cpu, cuda or cuda:N (cpu)")
     parser.add_argument("--threads", type=_positive, help="CPU threads; all of the machine's when not given")
     parser.add_argument(
         "--data-dir",
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(options: argparse.Namespace) -> int:
     folder, hub_folder = _model(options)
     # After the arguments were checked: torch takes its time.
+    hide_other_gpus(options.device)
+    device = torch_device(options.device)
     import diffusers
     import torch
     import transformers
@@ -83,7 +86,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             folder,
             count=options.count,
             real_count=options.real,
-            device=options.device,
+            device=device,
             hub_folder=hub_folder,
             progress=progress,
         )
@@ -105,6 +108,12 @@ def _model(options: argparse.Namespace) -> tuple[Path, Path]:
         return folder.resolve(), models.places.hub
     models.get(options.model)
     return models.registry.folder(options.model), models.places.hub
+
+
+def _device(text: str) -> str:
+    if not DEVICES.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no device; use auto, cpu, cuda or cuda:N")
+    return text
 
 
 def _positive(text: str) -> int:

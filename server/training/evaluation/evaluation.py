@@ -69,7 +69,7 @@ def evaluate(
         count: clips to sample from prompts, the effects in turn. What the model can do besides (a first frame, footage)
             is measured on a third of that each.
         real_count: real clips for the ceilings and the autoencoder.
-        device: `cpu`, `cuda` or `cuda:N`.
+        device: torch's name of it.
         hub_folder: where downloads lie, for a model that has some.
         progress: called with a phase, and how much of it is done.
 

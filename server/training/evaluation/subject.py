@@ -7,9 +7,11 @@ import numpy as np
 import torch
 
 from server.models import ModelDescription, ModelFolderError
+from server.models.architecture import check_model
 from server.models.files import ModelFiles, locate
 from server.training.evaluation.measures import Clip
 from server.transpixar import TransPixarPipeline
+from server.transpixar.weights import RGBAWeightsError
 
 
 class Subject:
@@ -24,7 +26,7 @@ class Subject:
         """Load the model.
 
         Raises:
-            ModelFolderError: it is none, lacks files, or lists no effects.
+            ModelFolderError: it is none, a file is missing, damaged or does not fit, or it lists no effects.
         """
         self.description = ModelDescription.read(folder)
         self.effects = list(self.description.effects)
@@ -34,6 +36,10 @@ class Subject:
                 "trained on. Evaluate mini, or a model that was trained on these effects."
             )
         files: ModelFiles = locate(self.description, folder, hub_folder or folder)
+        try:
+            check_model(files)
+        except RGBAWeightsError as error:
+            raise ModelFolderError(str(error)) from None
         dtype = torch.bfloat16 if self.description.dtype == "bfloat16" and device != "cpu" else torch.float32
         self.pipe: Any = TransPixarPipeline.from_pretrained(
             files.base, rgba_lora=files.rgba_lora, lora_alpha=files.lora_alpha, dtype=dtype

@@ -2,11 +2,13 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from server.commands import evaluate as command
 from server.training.effects import FAMILIES, Look, random_look, render
@@ -226,13 +228,27 @@ def test_an_image_model_is_measured_from_first_frames(tmp_path):
     assert list(dict.fromkeys(phases)) == ["real clips", "prompts", "autoencoder", "first frames"]
 
 
+def test_weights_of_another_model_are_one_sentence(taught, tmp_path, capsys):
+    folder = shutil.copytree(taught, tmp_path / "broken")
+    weights = load_file(folder / "rgba_lora.safetensors")
+    save_file({f"other.{key}": value for key, value in weights.items()}, folder / "rgba_lora.safetensors")
+    assert command.main([str(folder), "--count", "1"]) == 2
+    assert "rgba_lora.safetensors" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nonsense"], "There is no model 'nonsense'; use one of mini,"),
+        (["mini", "--device", "gpu"], "'gpu' is no device; use auto, cpu, cuda or cuda:N"),
+        (["mini", "--count", "0"], "'0' is no number of at least 1"),
         (["cogvideox-5b"], "'cogvideox-5b' cannot be evaluated: its transpixar.json lists no \"effects\""),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_sentence(arguments, message, tmp_path, capsys):
-    assert command.main([*arguments, "--data-dir", str(tmp_path)]) == 2
+    try:
+        status = command.main([*arguments, "--data-dir", str(tmp_path)])
+    except SystemExit as left:  # argparse's way
+        status = left.code
+    assert status == 2
     assert message in capsys.readouterr().err
