@@ -1,5 +1,6 @@
 """The asset library "TransPixar" in Blender's preferences, and where its folder is."""
 
+import os.path
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def register_library(context: bpy.types.Context) -> Any:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    return one.absolute().resolve() == other.resolve()
+    # By their names alone: panels ask while they draw, and a folder on the network may take its time.
+    return os.path.normcase(os.path.normpath(one)) == os.path.normcase(os.path.normpath(other))
 
 
 def refresh_browsers(context: bpy.types.Context) -> None:

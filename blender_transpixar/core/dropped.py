@@ -6,7 +6,8 @@ from pathlib import Path
 
 from .clip import SIDECAR_SUFFIX
 
-_NUMBER_AT_END = re.compile(r"\d+$")
+# The last number in a name counts, as in Blender: shot2_0001.png is picture 1.
+_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
 
 
 def one_of_each(paths: Iterable[Path]) -> Iterator[Path]:
@@ -23,7 +24,7 @@ def one_of_each(paths: Iterable[Path]) -> Iterator[Path]:
         elif path.parent in folders:
             continue
         else:
-            which = path.with_name(_NUMBER_AT_END.sub("#", path.stem) + path.suffix)
+            which = path.with_name(_NUMBER.sub("#", path.stem) + path.suffix)
         if which not in seen:
             seen.add(which)
             yield path

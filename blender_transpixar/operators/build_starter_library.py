@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from .. import preferences
@@ -71,5 +72,7 @@ class TRANSPIXAR_OT_build_starter_library(bpy.types.Operator):
         if run.problems:
             self.report({"ERROR"}, run.problems[0])
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{run.done} of {run.total} effects are in {preferences.library_folder(context)}")
+        told = rpt_("{done} of {total} effects are in {folder}")
+        folder = preferences.library_folder(context)
+        self.report({"INFO"}, told.format(done=run.done, total=run.total, folder=folder))
         return {"CANCELLED"} if run.cancelled else {"FINISHED"}

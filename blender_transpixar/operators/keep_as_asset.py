@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..bl.asset_clip import keep_as_asset
@@ -42,5 +43,5 @@ class TRANSPIXAR_OT_keep_as_asset(bpy.types.Operator):
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
         refresh_browsers(context)
-        self.report({"INFO"}, f"Kept in {file.parent}")
+        self.report({"INFO"}, rpt_("Kept in {folder}").format(folder=file.parent))
         return {"FINISHED"}

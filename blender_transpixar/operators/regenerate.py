@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty
 
 from .. import preferences
@@ -70,9 +71,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report(
-            {"INFO"}, bpy.app.translations.pgettext_rpt("Clip saved in {folder}").format(folder=generation.folder)
-        )
+        self.report({"INFO"}, rpt_("Clip saved in {folder}").format(folder=generation.folder))
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

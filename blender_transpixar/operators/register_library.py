@@ -1,6 +1,7 @@
 """Add the library to those that Blender's Asset Browser shows, after asking."""
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..bl.asset_library import register_library, registered
 from ..core.errors import TransPixarError
@@ -44,5 +45,6 @@ class TRANSPIXAR_OT_register_library(bpy.types.Operator):
         except TransPixarError as error:
             self.report({"ERROR"}, error.message)
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{library.name} is an asset library now: {library.path}")
+        told = rpt_("{name} is an asset library now: {folder}").format(name=library.name, folder=library.path)
+        self.report({"INFO"}, told)
         return {"FINISHED"}

@@ -391,6 +391,9 @@ TEXTS: dict[str, str] = {
     "Stop building the starter library. What has been made stays, and building can be continued later": "Das Anlegen der Startbibliothek anhalten. Was gemacht ist, bleibt, und es lässt sich später fortsetzen",
     "No starter library is being built": "Es wird keine Startbibliothek angelegt",
     "The starter library is being built. Wait for it or cancel it": "Die Startbibliothek wird gerade angelegt. Warte darauf oder brich es ab",
+    "Kept in {folder}": "Behalten in {folder}",
+    "{name} is an asset library now: {folder}": "{name} ist jetzt eine Asset-Bibliothek: {folder}",
+    "{done} of {total} effects are in {folder}": "{done} von {total} Effekten sind in {folder}",
     "{done} of {total}: {effect}": "{done} von {total}: {effect}",
     "Make the clip on the active plane or strip again, with the prompt and settings that it was made with, and show the new one in its place. The old one is kept on the disk": "Den Clip auf der aktiven Ebene oder dem aktiven Streifen mit seinem Prompt und seinen Einstellungen noch einmal machen und den neuen an seiner Stelle zeigen. Der alte bleibt auf der Festplatte",
     # The server.

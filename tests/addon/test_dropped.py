@@ -11,6 +11,7 @@ from blender_transpixar.core.dropped import one_of_each
         (["a/x.transpixar"], ["a/x.transpixar"]),
         (["a/0001.png", "a/0002.png"], ["a/0001.png"]),
         (["a/fire_01.exr", "a/fire_02.exr", "a/smoke_01.exr"], ["a/fire_01.exr", "a/smoke_01.exr"]),
+        (["a/shot2_1_rgb.png", "a/shot2_2_rgb.png", "a/shot3_1_rgb.png"], ["a/shot2_1_rgb.png", "a/shot3_1_rgb.png"]),
         (["a/0001.png", "b/0001.png"], ["a/0001.png", "b/0001.png"]),
         (["a/0001.png", "a/x.transpixar", "a/0002.png"], ["a/x.transpixar"]),
         ([], []),

@@ -9,6 +9,7 @@ import pytest
 
 from blender_transpixar.bl import compat
 from blender_transpixar.bl.asset_clip import keep_as_asset
+from blender_transpixar.bl.provenance import provenance_of
 from blender_transpixar.core.catalogs import FILE_NAME, catalog_of
 from blender_transpixar.core.clip import Clip
 from tests.addon.made_clips import write_clip
@@ -75,6 +76,29 @@ def test_keeping_leaves_no_trace_in_the_open_file(library: Path, tmp_path: Path)
     kept(tmp_path, library)
     assert counts() == before
     assert bpy.context.scene.name == "Scene"
+
+
+def test_undo_is_not_disturbed_by_keeping(library: Path, tmp_path: Path):
+    clip = write_clip(tmp_path / "clips")
+    bpy.ops.ed.undo_push(message="Before")
+    bpy.ops.transpixar.place_plane(filepath=str(clip))
+    bpy.ops.ed.undo_push(message="Place")
+    keep_as_asset(Clip.open(clip), library)
+    bpy.ops.ed.undo_push(message="Something else")
+    bpy.ops.ed.undo()
+    assert list(bpy.context.scene.objects.keys()) == ["test-effect"]
+    bpy.ops.ed.undo()
+    assert len(bpy.context.scene.objects) == 0
+    bpy.ops.ed.redo()
+    assert bpy.context.scene.objects["test-effect"].material_slots[0].material.node_tree.animation_data is not None
+
+
+def test_what_a_dropped_plane_knows_is_as_seen_from_the_open_file(library: Path, tmp_path: Path):
+    file = kept(tmp_path, library)
+    plane = append(file)
+    told = provenance_of(plane)
+    assert (told.prompt, told.seed, told.licence) == ("test effect", 7, "none")
+    assert Path(told.sidecar) == file.with_suffix(".transpixar")
 
 
 def test_a_damaged_clip_is_refused_and_leaves_nothing(library: Path, tmp_path: Path):

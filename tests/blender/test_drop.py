@@ -5,6 +5,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from blender_transpixar.bl import compat
 from blender_transpixar.file_handlers import TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence
 from tests.addon.made_clips import write_clip
 
@@ -20,6 +21,21 @@ def test_a_sidecar_or_a_frame_becomes_a_plane(clip: Path, name: str):
     assert bpy.ops.transpixar.drop_clip(filepath=str(clip / name)) == {"FINISHED"}
     assert bpy.context.object.name == "test-effect"
     assert bpy.context.object.material_slots[0].material is not None
+
+
+def test_in_the_sequencer_it_becomes_a_strip(clip: Path):
+    bpy.context.scene.frame_set(20)
+    assert bpy.ops.transpixar.drop_clip(filepath=str(clip / "0001.png"), place_as="STRIP") == {"FINISHED"}
+    (strip,) = compat.all_strips(bpy.context.scene)
+    assert compat.strip_range(strip)[0] == 20
+    assert len(bpy.context.scene.objects) == 0
+
+
+def test_any_numbered_sequence_with_alpha_will_do(clip: Path):
+    (clip / "test-effect.transpixar").unlink()
+    assert bpy.ops.transpixar.drop_clip(filepath=str(clip / "0003.png")) == {"FINISHED"}
+    (image,) = [image for image in bpy.data.images if image.source == "SEQUENCE"]
+    assert Path(image.filepath).name == "0001.png"
 
 
 def test_many_frames_of_one_clip_are_placed_once(clip: Path):
