@@ -1,6 +1,6 @@
 """What the RGB half of a training clip shows where the effect is not.
 
-The paper trains on foregrounds over a blurred background (arXiv 2501.03006, section 5): an RGB video model has never
+The paper trains on foregrounds over a blurred background (arXiv 2501.03006): an RGB video model has never
 seen hard cut-outs, and a background of the clip's own colours gives it nothing else to draw. So transparent pixels get
 the colours of the effect, blurred; the RGB half is then close to straight colour. Models whose RGB half is colour on
 black are prepared on black.

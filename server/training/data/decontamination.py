@@ -11,7 +11,12 @@ pixels:
 
        C = F + k (1 - a) (B - F)
 
-   is fitted over all of it: 0 for straight colour, 1 for a mixture. From 1/2 on it is un-mixed with the local B.
+   is fitted over all of it: 0 for straight colour, 1 for a mixture. From 1/2 on the colour becomes
+
+       F + a (C - a F - (1 - a) B)
+
+   (Forte and Pitié, Approximate Fast Foreground Colour Estimation, 2021), which trusts the neighbours where
+   alpha is low, because B is only estimated, and C itself where it is high.
 
 The second is not done for other clips unless it is asked for: a soft effect whose own colours change towards its
 outline and go on under transparent pixels looks just the same. A clip with neither is left as it is, but for the colour
@@ -108,10 +113,11 @@ def decontaminated(frame: Frame, contamination: Contamination) -> Frame:
     if not (alpha > 0).any():
         return frame
     around = _surroundings(frame) if contamination.kind == "picture" else None
-    weighted = frame[..., :3] * alpha
     if around is not None:
-        # Within what its alpha allows: matte and picture never agree perfectly.
-        weighted = np.clip(frame[..., :3] - (1 - alpha) * around[1], 0, alpha)
+        effect, behind = around
+        left = frame[..., :3] - alpha * effect - (1 - alpha) * behind
+        return np.concatenate([np.clip(effect + alpha * left, 0, 1), alpha], axis=-1)
+    weighted = frame[..., :3] * alpha
     own = extend_colour(weighted, alpha, weighted.sum(axis=(0, 1)) / alpha.sum())
     return np.concatenate([own, alpha], axis=-1)
 

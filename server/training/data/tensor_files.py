@@ -37,7 +37,8 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             written = (file.metadata() or {}).get(_DIGEST)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            # Copies, because what is mapped from the file would change with it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{path.name} of the cache cannot be read ({error}); prepare the data again, which makes what is missing."

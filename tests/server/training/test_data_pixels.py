@@ -1,0 +1,119 @@
+"""What becomes of a clip's pixels before they are encoded: no fringe, and a background of the clip's own colours."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from server.training.data.background import blurred_background, on_background
+from server.training.data.decontamination import CLEAN, PICTURE, contamination_of, decontaminated, mixing
+from tests.server.media.made_streams import effect
+
+SKIN = np.array([0.8, 0.6, 0.5], np.float32)
+GREEN = np.array([0.1, 0.7, 0.2], np.float32)
+
+
+def disc(height=96, width=128, softness=3.0, colour=SKIN, hidden=None):
+    """A frame (H, W, 4): a disc of one colour whose edge is a few pixels wide, over hidden colours of its own."""
+    rows, columns = np.mgrid[:height, :width]
+    alpha = np.clip(0.5 - (np.hypot(rows - height / 2, columns - width / 2) - height / 3) / (2 * softness), 0, 1)
+    alpha = alpha.astype(np.float32)[..., None]
+    straight = np.broadcast_to(colour, (height, width, 3)).astype(np.float32)
+    return np.concatenate([np.where(alpha > 0, straight, straight if hidden is None else hidden), alpha], axis=-1)
+
+
+def photographed(frame, background):
+    """The frame as a camera would have seen it before a background, with the same matte."""
+    alpha = frame[..., 3:]
+    return np.concatenate([frame[..., :3] * alpha + background * (1 - alpha), alpha], axis=-1).astype(np.float32)
+
+
+def scenery(height=96, width=128, seed=0):
+    noise = np.random.default_rng(seed).random((6, 8, 3))
+    return ndimage.zoom(noise, (height / 6, width / 8, 1), order=1, mode="nearest", grid_mode=True).astype(np.float32)
+
+
+def edge(frame):
+    return (frame[..., 3] > 0.1) & (frame[..., 3] < 0.9)
+
+
+def test_a_backdrop_of_one_colour_is_found_and_taken_out():
+    clip = [photographed(disc(), GREEN)]
+    found = contamination_of(clip, is_pair=False)
+    assert found.kind == "one colour"
+    np.testing.assert_allclose(found.colour, GREEN, atol=0.05)
+    assert "0.10, 0.70, 0.20" in found.sentence
+    mended = decontaminated(clip[0], found)
+    assert np.abs(mended[..., :3] - SKIN)[edge(mended)].max() < 0.1
+    assert np.array_equal(mended[..., 3], clip[0][..., 3])
+
+
+def test_a_keyed_backdrop_whose_transparent_pixels_were_blackened():
+    keyed = photographed(disc(), GREEN)
+    keyed[keyed[..., 3] == 0] = 0
+    found = contamination_of([keyed], is_pair=False)
+    assert found.kind == "one colour"
+    np.testing.assert_allclose(found.colour, GREEN, atol=0.05)
+
+
+def test_the_cameras_picture_under_a_matte_is_unmixed():
+    frame = photographed(disc(), scenery())
+    assert mixing([frame]) == pytest.approx(1, abs=0.15)
+    found = contamination_of([frame], is_pair=True)
+    assert found == PICTURE
+    before = np.abs(frame[..., :3] - SKIN)[edge(frame)].mean()
+    after = np.abs(decontaminated(frame, found)[..., :3] - SKIN)[edge(frame)].mean()
+    assert after < before / 4
+
+
+@pytest.mark.parametrize(
+    "hidden", [None, np.zeros(3), np.ones(3), scenery(seed=3)], ids=["own", "black", "white", "any"]
+)
+@pytest.mark.parametrize("is_pair", [True, False])
+def test_straight_colour_is_left_alone_whatever_is_hidden_under_it(hidden, is_pair):
+    frame = disc(hidden=hidden)
+    assert contamination_of([frame], is_pair=is_pair) == CLEAN
+    mended = decontaminated(frame, CLEAN)
+    # And the hidden colour is the clip's own now.
+    np.testing.assert_allclose(mended[..., :3], np.broadcast_to(SKIN, mended[..., :3].shape), atol=1e-3)
+
+
+def test_a_soft_effect_whose_colours_go_on_is_no_mixture():
+    assert contamination_of(effect(96, 64, 4), is_pair=False) == CLEAN
+
+
+def test_frames_without_anything_stay_as_they_are():
+    nothing = np.zeros((16, 16, 4), np.float32)
+    assert contamination_of([nothing], is_pair=True) == CLEAN
+    for kind in (CLEAN, PICTURE):
+        assert np.array_equal(decontaminated(nothing, kind), nothing)
+
+
+def test_a_blurred_background_has_the_clips_colours_and_no_edges():
+    frame = disc(colour=np.array([0.9, 0.3, 0.1]), hidden=np.array([0.0, 0.0, 1.0]))
+    background = blurred_background(frame)
+    np.testing.assert_allclose(background, np.broadcast_to([0.9, 0.3, 0.1], background.shape), atol=1e-3)
+
+    two = disc()
+    two[:, :64, :3], two[:, 64:, :3] = (1, 0, 0), (0, 0, 1)
+    background = blurred_background(two)
+    assert background[48, 4, 0] > 0.9
+    assert background[48, -4, 2] > 0.9
+    steps = np.abs(np.diff(background, axis=1)).max()
+    assert steps < 0.05
+    picture = on_background(two, "blurred")
+    assert np.array_equal(picture[two[..., 3] == 1], two[..., :3][two[..., 3] == 1])
+
+
+def test_a_frame_where_nothing_is_visible_gets_the_clips_colour():
+    nothing = np.zeros((16, 24, 4), np.float32)
+    assert np.array_equal(on_background(nothing, "blurred", GREEN), np.broadcast_to(GREEN, (16, 24, 3)))
+
+
+def test_on_black_the_colour_is_premultiplied():
+    frame = effect(32, 24, 1)[0]
+    assert np.array_equal(on_background(frame, "black"), frame[..., :3] * frame[..., 3:])
+
+
+def test_light_brighter_than_white_is_clipped():
+    frame = disc(colour=np.array([3.0, 1.0, -0.5]))
+    assert 0 <= on_background(frame, "blurred").min() <= on_background(frame, "blurred").max() <= 1
