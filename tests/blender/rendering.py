@@ -6,6 +6,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.blender.over import linear
+
 SIZE = 64
 
 
@@ -32,12 +34,26 @@ def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8) -> 
 
 
 def render(scene: bpy.types.Scene, frame: int, path: Path) -> NDArray[np.float32]:
-    """Render one frame: (64, 64, 4) straight display-encoded values from 0 to 1, rows from the top."""
+    """Render one frame: (height, width, 4) straight display-encoded values from 0 to 1, rows from the top."""
     scene.frame_set(frame)
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
     image = bpy.data.images.load(str(path), check_existing=False)
-    pixels = np.empty(SIZE * SIZE * 4, np.float32)
+    width, height = image.size
+    pixels = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(pixels)
     bpy.data.images.remove(image)
-    return pixels.reshape(SIZE, SIZE, 4)[::-1]
+    return pixels.reshape(height, width, 4)[::-1]
+
+
+def fill_background(scene: bpy.types.Scene, colour: tuple[float, ...]) -> None:
+    """Fill everything behind the objects with a display-encoded colour."""
+    scene.render.film_transparent = False
+    scene.world = bpy.data.worlds.new("Background")
+    if bpy.app.version < (5, 0, 0):
+        scene.world.use_nodes = True
+    nodes = scene.world.node_tree.nodes
+    nodes.clear()
+    background, output = nodes.new("ShaderNodeBackground"), nodes.new("ShaderNodeOutputWorld")
+    background.inputs["Color"].default_value = (*(float(value) for value in linear(colour)), 1.0)
+    scene.world.node_tree.links.new(background.outputs[0], output.inputs["Surface"])
