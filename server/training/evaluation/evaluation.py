@@ -83,9 +83,8 @@ def evaluate(
     tasks = subject.description.tasks
     sampled: list[Sampled] = []
     found: list[Figure] = []
-    wanted = prompts(subject.effects, count)
-    for i, prompt in enumerate(_told(wanted, count, "prompts", progress)):
-        sampled.append(_sample(subject, prompt, None if "text" in tasks else real[i % len(real)][1]))
+    for prompt, first in _told(_wanted(subject, count), count, "prompts", progress):
+        sampled.append(_sample(subject, prompt, first))
     found += _colour(sampled, real) + _effect(sampled, real) + _alignment(sampled, real)
     found += _autoencoder(subject, [clip for _, clip in real], progress)
     found.append(figures.mean("seconds_per_clip", "seconds a clip", [one.seconds for one in sampled]))
@@ -120,6 +119,13 @@ def _real(subject: Subject, index: int) -> tuple[Prompt, Clip]:
     family = subject.effects[index % len(subject.effects)]
     look, clip = real_clip(index, *subject.shape, family=family)
     return Prompt(f"{look.colour} {look.family}", look.family, look.colour, seed=index), clip
+
+
+def _wanted(subject: Subject, count: int) -> list[tuple[Prompt, Clip | None]]:
+    """Held-out captions; where a first frame is needed, those of real clips, and the clips, whose first frames are."""
+    if "text" in subject.description.tasks:
+        return [(prompt, None) for prompt in prompts(subject.effects, count)]
+    return [_real(subject, 30_000 + i) for i in range(count)]
 
 
 def _sample(subject: Subject, prompt: Prompt, first: Clip | None) -> Sampled:
@@ -220,9 +226,9 @@ def _footage(subject: Subject, count: int, progress: Progress) -> list[Figure]:
 
 
 def _shuffled(sampled: list[Sampled]) -> list[tuple[Sampled, Sampled]]:
-    """Every clip beside another one's prompt, by a fixed permutation."""
-    order = np.random.default_rng(0).permutation(len(sampled))
-    return [(one, sampled[i]) for one, i in zip(sampled, order, strict=True)]
+    """Every clip beside another one, whose prompt is not its own: a fixed random circle."""
+    circle = np.random.default_rng(0).permutation(len(sampled)).tolist()
+    return [(sampled[i], sampled[j]) for i, j in zip(circle, circle[1:] + circle[:1], strict=True)]
 
 
 def _told(items: Iterable[_Item], total: int, phase: str, progress: Progress) -> Iterable[_Item]:
