@@ -90,33 +90,28 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         library_folder: _LIBRARY_FOLDER
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the server first, then the folders."""
+        """Draw where the server is, how it is started, and the folders."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        _draw_server(layout, self)
-        header, body = layout.panel("transpixar_start", default_closed=True)
-        header.label(text="Starting the Server")
-        if body is not None:
-            _draw_start(body, self)
-        folders = layout.column(heading="Folders")
+        server = _titled(layout, "Server")
+        server.prop(self, "server_address", placeholder="The one on this computer")
+        server.prop(self, "server_token")
+        start = _titled(layout, "Starting the Server from Blender")
+        start.prop(self, "server_python", placeholder="Found by itself")
+        start.prop(self, "server_command", placeholder="python -m server")
+        start.prop(self, "server_folder", placeholder="Your home folder")
+        start.prop(self, "start_with_first_clip")
+        start.prop(self, "keep_running")
+        folders = _titled(layout, "Folders")
         folders.prop(self, "clip_folder", placeholder="Beside the .blend file")
         folders.prop(self, "library_folder", placeholder="In the extension's folder")
 
 
-def _draw_server(layout: Any, preferences: TransPixarPreferences) -> None:
-    column = layout.column(heading="Server")
-    column.prop(preferences, "server_address", placeholder="The one on this computer")
-    column.prop(preferences, "server_token")
-    column.prop(preferences, "server_python", placeholder="Found by itself")
-
-
-def _draw_start(layout: Any, preferences: TransPixarPreferences) -> None:
-    layout.use_property_split = True
-    layout.prop(preferences, "server_command", placeholder="python -m server")
-    layout.prop(preferences, "server_folder", placeholder="Your home folder")
-    layout.prop(preferences, "start_with_first_clip")
-    layout.prop(preferences, "keep_running")
+def _titled(layout: Any, title: str) -> Any:
+    column = layout.column()
+    column.label(text=title)
+    return column
 
 
 def preferences_of(context: bpy.types.Context) -> TransPixarPreferences | None:
@@ -191,10 +186,6 @@ def own_folder() -> Path:
     except ValueError:
         # Enabled straight from a working copy, not installed as an extension.
         return Path(bpy.utils.user_resource("DATAFILES")) / "transpixar"
-
-
-# Until those who ask for it under this name have moved.
-_own_folder = own_folder
 
 
 def _own_url() -> str | None:

@@ -67,6 +67,7 @@ def state() -> ServerState:
         Facts(
             url=url,
             start_problem=_why_not_start(context, url),
+            may_choose_port=not _has_address(context),
             launcher_phase=child.phase if here else Phase.ABSENT,
             launcher_error=child.error if here else None,
             watching=_watching if _watching is not None and _watching.server == url else None,

@@ -82,6 +82,7 @@ class Facts:
     """What is known when the state is judged.
 
     `address_problem` is why there is no address, `start_problem` why no server can be started at it (None: one can),
+    `may_choose_port` whether one that is started may take another port,
     `launcher_phase` and `launcher_error` tell of the server that this Blender has started, `watching` what was seen at
     the address.
     """
@@ -89,9 +90,13 @@ class Facts:
     url: str = ""
     address_problem: TransPixarError | None = None
     start_problem: TransPixarError | None = None
+    may_choose_port: bool = False
     launcher_phase: Phase = Phase.ABSENT
     launcher_error: ServerNotStartedError | None = None
     watching: Watching | None = None
+
+
+_START_BESIDE = "Another program has the server's usual port. Started from here, the server takes another one."
 
 
 def judge(facts: Facts) -> ServerState:
@@ -120,6 +125,8 @@ def _at_address(facts: Facts) -> ServerState:
         return _crashed(facts.launcher_error)
     if watching is None or not watching.looked or watching.problem is None:
         return ServerState(Condition.CHECKING, "Looking for the server.")
+    if isinstance(watching.problem, NotATransPixarServerError) and facts.may_choose_port and not facts.start_problem:
+        return ServerState(Condition.OTHER_PROGRAM, _START_BESIDE, Remedy.START)
     return _unanswering(watching.problem, facts.start_problem)
 
 

@@ -41,7 +41,8 @@ def draw_state_row(layout: Any, context: bpy.types.Context) -> None:
     """The sentence and the one button that helps; nothing while the server is ready or at work."""
     server.want_watch()
     state = server.state()
-    if state.condition not in (Condition.READY, Condition.BUSY):
+    # Neither while looking for it: what is true most of the time is seen in a moment.
+    if state.condition not in (Condition.READY, Condition.BUSY, Condition.CHECKING):
         _draw_state(layout.box(), context, state)
 
 

@@ -28,6 +28,8 @@ def test_blender_never_loads_what_only_the_courier_may_use():
     bl_side = {"courier_process", "pipe", "protocol", "generation", "delivery", "task", "dispatcher"}
     bl_side |= {"clip", "content", "saving", "finished", "finishing", "formats", "timing"}
     bl_side |= {"history", "history_entry", "file_lock", "progress_words", "job"}
+    bl_side |= {"launcher", "process_id", "server_exit", "server_file", "server_log", "server_models", "server_options"}
+    bl_side |= {"server_state", "watching", "model_task"}
     for name in bl_side:
         text = (CORE / f"{name}.py").read_text(encoding="utf-8")
         assert "requests" not in text and "import threading" not in text

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from blender_transpixar.core.errors import (
     InvalidAddressError,
+    NotATransPixarServerError,
     OnlineAccessError,
     ServerNotConfiguredError,
     ServerNotRunningError,
@@ -21,6 +22,7 @@ from blender_transpixar.core.watching import Watching
 
 URL = "http://127.0.0.1:8420"
 SILENCE = ServerNotRunningError("No server answers.")
+OTHER = NotATransPixarServerError("Another program answers.")
 CRASH = ServerNotStartedError("Port 8420 is in use.", code="port_in_use")
 
 
@@ -58,6 +60,8 @@ def silent(problem: TransPixarError = SILENCE) -> Watching:
             Condition.NOT_FOUND,
             Remedy.PREFERENCES,
         ),
+        (Facts(URL, watching=silent(OTHER)), Condition.OTHER_PROGRAM, Remedy.PREFERENCES),
+        (Facts(URL, watching=silent(OTHER), may_choose_port=True), Condition.OTHER_PROGRAM, Remedy.START),
         (Facts(URL, watching=silent(), launcher_phase=Phase.STARTING), Condition.STARTING, Remedy.SHOW_LOG),
         (Facts(URL, watching=answering(), launcher_phase=Phase.STOPPING), Condition.STOPPING, Remedy.NONE),
         (
@@ -95,7 +99,7 @@ def test_there_is_always_a_sentence_whatever_comes_together():
     watches = [None, Watching(1, URL), answering(), silent(), silent(TransPixarError("Odd.", code="odd"))]
     starts = [None, ServerNotConfiguredError("Choose.")]
     for watching, start, phase, error in itertools.product(watches, starts, Phase, [None, CRASH]):
-        state = judge(Facts(URL, None, start, phase, error, watching))
+        state = judge(Facts(URL, None, start, False, phase, error, watching))
         assert state.sentence
         assert state.answers <= (watching is not None and watching.status is not None)
 
