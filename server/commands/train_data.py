@@ -27,11 +27,6 @@ _DEFAULT_BASE = "cogvideox-5b"
 Progress = Callable[[int, int, str], None]
 
 
-def concerns(arguments: list[str]) -> bool:
-    """Whether these arguments of `train` are for this module."""
-    return any(argument.partition("=")[0] in ("--check", "--prepare") for argument in arguments)
-
-
 def main(arguments: list[str]) -> int:
     """Check a folder of clips with captions, or prepare it for training: encode it once with the base's autoencoder
     and text encoder. Several processes may prepare the same folder at once, and one that was stopped goes on where it
@@ -90,7 +85,7 @@ def _prepare(options: argparse.Namespace) -> int:
     if prepared.clips:
         there = prepared.clips - prepared.made
         print(f"{prepared.clips} clips are prepared in {cache}: {prepared.made} made now, {there} there before.")
-        print(f"To train: python -m server train --base {base} --cache {cache} --rgb {settings.rgb} --out DIR")
+        print(f"To train: python -m server train --base {base} --cache {cache} --out DIR")
     return 0 if prepared.report.is_usable else 1
 
 

@@ -9,6 +9,7 @@ from diffusers import CogVideoXTransformer3DModel
 
 from server.training.data.cache import LatentCache, Sample
 from server.training.data.errors import DataError
+from server.training.data.identity import identity_of_weights
 from server.training.data.sampler import BucketSampler
 from server.training.lora.bases import Base
 from server.training.lora.config import TrainingConfig
@@ -51,6 +52,10 @@ class TrainingData:
     def __len__(self) -> int:
         """How many clips there are."""
         return len(self._cache)
+
+    def is_encoded_by(self, base: Base) -> bool:
+        """Say whether the clips were encoded by the base's own autoencoder, as far as its files tell."""
+        return self._cache.index.autoencoder.startswith(identity_of_weights(base.folder, ["vae"]))
 
     def passes(self, count: int, rank: int, world: int) -> Iterator[tuple[int, list[Sample]]]:
         """Read the clips of one update that this device passes through.
@@ -101,10 +106,13 @@ def _check(sample: Sample, base: Base, transformer: CogVideoXTransformer3DModel,
             f"The clips in {config.cache} have latents of {channels} channels, and {base.name} reads "
             f"{wanted.out_channels}; {anew}"
         )
-    if sample.text.shape != (wanted.max_text_seq_length, wanted.text_embed_dim):
+    length, width = sample.text.shape
+    # Where positions are added, text and video have them in one table.
+    length_is_free = wanted.use_rotary_positional_embeddings and not wanted.use_learned_positional_embeddings
+    if width != wanted.text_embed_dim or not (length_is_free or length == wanted.max_text_seq_length):
         raise TrainingError(
-            f"The captions in {config.cache} are {tuple(sample.text.shape)} numbers each, and {base.name} reads "
-            f"{(wanted.max_text_seq_length, wanted.text_embed_dim)}; {anew}"
+            f"The captions in {config.cache} are {length} tokens of {width} numbers, and {base.name} reads "
+            f"{wanted.max_text_seq_length} of {wanted.text_embed_dim}; {anew}"
         )
     if size.height % wanted.patch_size or size.width % wanted.patch_size or size.frames % (wanted.patch_size_t or 1):
         raise TrainingError(

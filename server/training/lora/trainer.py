@@ -81,6 +81,11 @@ class Trainer:
         self._base = find_base(config.base, data_dir, model_dirs)
         self._pipe = load_base(self._base, self._dtype)
         self._data = TrainingData(self._base, self._pipe.transformer, config)
+        if not self._data.is_encoded_by(self._base):
+            self._say(
+                f"The clips in {config.cache} were encoded by another file of an autoencoder than that of "
+                f"{self._base.name}; where it is another model's, prepare them anew."
+            )
         self.rgb = self._data.rgb
         self._alphas_cumprod = self._pipe.scheduler.alphas_cumprod.float()
 
@@ -98,7 +103,12 @@ class Trainer:
         self._validation = None
         if self.is_main:
             self._validation = Validation.prepare(
-                self._base, self._pipe, config, self._device, is_premultiplied=self.rgb == "premultiplied"
+                self._base,
+                self._pipe,
+                config,
+                self._device,
+                text_length=self._data.empty_text.shape[0],
+                is_premultiplied=self.rgb == "premultiplied",
             )
         self._adapter = RGBAAdapter(self._pipe.transformer, config)
         self._adapter.to(self._device)

@@ -53,9 +53,18 @@ class Validation:
         config: TrainingConfig,
         device: torch.device,
         *,
+        text_length: int,
         is_premultiplied: bool,
     ) -> Validation | None:
         """Check and encode what is asked for; None where nothing is.
+
+        Args:
+            base: whose text encoder reads the prompts.
+            pipe: the pipeline around its transformer.
+            config: the run's.
+            device: to run the text encoder on.
+            text_length: T, number of text tokens.
+            is_premultiplied: see the attribute.
 
         Raises:
             TrainingError: the base cannot make such clips.
@@ -71,8 +80,8 @@ class Validation:
         clip = _clip(pipe, config)
         given = config.validation_images if pipe.is_image_to_video else ()
         images = [_read_image(path, clip) for path in given]
-        length = pipe.transformer.config.max_text_seq_length
-        embeds, empty = encode_prompts(base, config.validation_prompts, length, pipe.transformer.dtype, device)
+        dtype = pipe.transformer.dtype
+        embeds, empty = encode_prompts(base, config.validation_prompts, text_length, dtype, device)
         return cls(pipe, embeds, empty, images, config, is_premultiplied)
 
     @torch.no_grad()
