@@ -427,7 +427,7 @@ TEXTS: dict[str, str] = {
     "Run In": "Ausführen in",
     "The folder that the command is run in, for example a copy of the server's repository. Empty: your home folder": "Der Ordner, in dem der Befehl läuft, zum Beispiel eine Kopie des Server-Repositorys. Leer: dein persönlicher Ordner",
     "Your home folder": "Dein persönlicher Ordner",
-    "Starting the Server": "Start des Servers",
+    "Starting the Server from Blender": "Start des Servers aus Blender",
     "Start with the First Clip": "Mit dem ersten Clip starten",
     "Start the server when a clip is wanted and none is running": "Den Server starten, wenn ein Clip gewünscht wird und keiner läuft",
     "Keep Running when Blender Closes": "Weiterlaufen, wenn Blender schließt",

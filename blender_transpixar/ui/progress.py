@@ -5,6 +5,7 @@ from typing import Any
 import bpy
 
 from ..bl import previews
+from ..bl.wording import in_words
 from ..core.generation import Generation, Outcome
 from ..operators.cancel import TRANSPIXAR_OT_cancel
 from .sentence import draw_sentence
@@ -15,7 +16,7 @@ _PREVIEW_SCALE = 8.0
 def draw_generation(layout: Any, context: bpy.types.Context, generation: Generation) -> None:
     """Draw progress and preview of a clip being made, then its outcome."""
     if not generation.finished:
-        layout.progress(factor=generation.fraction, text=generation.phase)
+        layout.progress(factor=generation.fraction, text=in_words(generation.phase))
         layout.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL").key = generation.key
     icon = previews.icon_of(generation.preview)
     if icon:

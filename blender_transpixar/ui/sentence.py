@@ -5,6 +5,8 @@ from typing import Any
 
 import bpy
 
+from ..bl.wording import in_words
+
 # The average width of a letter in Blender's interface font, in pixels at a scale of 1.
 _LETTER_WIDTH_PX = 6.5
 _MARGIN_PX = 70
@@ -14,7 +16,7 @@ def draw_sentence(layout: Any, context: bpy.types.Context, sentence: str, icon: 
     """A sentence over as many lines as it needs, in the artist's language where the add-on knows it."""
     column = layout.column(align=True)
     # Before it is wrapped: nobody translates half sentences.
-    sentence = bpy.app.translations.pgettext_rpt(sentence)
+    sentence = in_words(sentence)
     for number, line in enumerate(textwrap.wrap(sentence, _letters_in(context))):
         column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 

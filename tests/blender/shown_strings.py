@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _SHOWN: dict[str, tuple[str | int, ...]] = {
     "rpt": (0,),
     "tip_": (0,),
     "rpt_": (0,),
+    "_titled": (1,),
     "_wrong": (0,),
     "Problem": (1, "template"),
     "_existing": (1,),
@@ -155,3 +157,46 @@ def shown_strings() -> set[tuple[str, str]]:
     """All of them, without what has no letters."""
     found = {*registered_strings(), *written_strings()}
     return {(context, string) for context, string in found if any(letter.isalpha() for letter in string)}
+
+
+# What these modules of the core say never reaches an artist: it is caught, or a mistake in the add-on itself.
+_NOT_SAID = {"png", "pipe", "protocol", "history", "history_entry", "timing", "fitting", "formats"}
+_PHASES = {"generation", "wish", "delivery", "model_task", "progress_words"}
+_NOT_SENTENCES = {"{} is not a folder", "The list of catalogs is of another version."}
+
+
+@functools.cache
+def told_sentences() -> frozenset[str]:
+    """What the core, operators and adapters say in sentences or phases, with {} for every gap."""
+    found: set[str] = set()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        if path.stem not in _NOT_SAID and not {"presets", "translations", "ui"} & set(path.parts):
+            found |= set(_told_in(path))
+    return frozenset(found - _NOT_SENTENCES)
+
+
+def _told_in(path: Path) -> Iterator[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    parts = {id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values}
+    documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in parts | documentation:
+            text = shape_of(node)
+            if _is_sentence(text) or (path.stem in _PHASES and _is_phase(text)):
+                yield text
+
+
+def shape_of(node: ast.expr) -> str:
+    """The text of a literal or an f-string, with {} for every gap."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(shape_of(value) if isinstance(value, ast.Constant) else "{}" for value in node.values)
+    text = node.value if isinstance(node, ast.Constant) else None
+    return re.sub(r"{[^}]*}", "{}", text) if isinstance(text, str) else ""
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text.split()) > 2 and text.endswith(".") and (text[0].isupper() or text[0] in '{"')
+
+
+def _is_phase(text: str) -> bool:
+    return text.endswith(" left") or (len(text) > 3 and text[0].isupper() and text[1:4].islower())
