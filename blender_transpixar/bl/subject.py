@@ -7,13 +7,22 @@ import bpy
 from ..core.clip import Clip
 from ..core.errors import InvalidClipError
 from ..core.finished import is_same_clip
-from . import pump
-from .shown_clips import open_cached, showing_on
+from . import compat, pump
+from .shown_clips import AnyShowing, open_cached, showing_on, showing_on_strip
+
+
+def active_showing(context: bpy.types.Context) -> AnyShowing | None:
+    """What shows a clip and is active: a strip where the sequencer is in front, else an object; or None."""
+    space = getattr(context, "space_data", None)
+    if space is None or space.type != "SEQUENCE_EDITOR":
+        return showing_on(context.active_object)
+    editor = compat.sequencer_scene(context).sequence_editor
+    return None if editor is None else showing_on_strip(editor.active_strip)
 
 
 def subject(context: bpy.types.Context) -> Clip | None:
-    """The clip on the active object, else the last one that was generated, in the version that is shown; or None."""
-    showing = showing_on(context.active_object)
+    """The clip on the active object or strip, else the last one that was generated, as it is shown; or None."""
+    showing = active_showing(context)
     if showing is not None:
         return showing.clip
     generation = pump.current()

@@ -2,8 +2,8 @@
 
 import bpy
 
-from ..bl.shown_clips import all_showing, show_instead, showing_on
-from ..bl.subject import chosen_or_subject, subject
+from ..bl.shown_clips import all_showing, show_instead
+from ..bl.subject import active_showing, chosen_or_subject, subject
 from ..core.errors import TransPixarError
 from ..core.finished import raw_clip_of
 
@@ -33,7 +33,7 @@ class TRANSPIXAR_OT_use_raw_clip(bpy.types.Operator):
         try:
             clip = chosen_or_subject(context, "")
             raw = raw_clip_of(clip)
-            active = showing_on(context.active_object)
+            active = active_showing(context)
             for showing in [active] if active is not None else all_showing(context.scene, clip):
                 show_instead(showing, raw, context.scene)
         except TransPixarError as error:
