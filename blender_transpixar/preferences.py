@@ -26,7 +26,7 @@ _SERVER_TOKEN = StringProperty(
 _SERVER_PYTHON = StringProperty(
     name="Server Python",
     description="The Python, or the folder, of the environment in which the server is installed. "
-    "Empty: looked for beside the add-on and in the server's data folder",
+    "Empty: that of the server that ran on this computer last",
     subtype="FILE_PATH",
 )
 _SERVER_COMMAND = StringProperty(

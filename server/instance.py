@@ -1,10 +1,14 @@
-"""One server per data folder, and how other programs find it: `server.lock` and `server.json` in that folder."""
+"""One server per data folder, and how other programs find it: `server.lock` and `server.json` in that folder.
+
+`installation.json` stays there when the server ends, so that they can start it again.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,6 +19,7 @@ import filelock
 from server.startup import StartFailure
 
 _RECORD = "server.json"
+_INSTALLATION = "installation.json"
 _LOCK = "server.lock"
 
 
@@ -57,17 +62,24 @@ def claim(data_dir: Path) -> Iterator[None]:
 def recorded(data_dir: Path, server: RunningServer) -> Iterator[None]:
     """Have `server.json` tell of `server` while the block runs. What a killed server has left there is replaced."""
     file = data_dir / _RECORD
-    temporary = file.with_suffix(".new")
-    # Only this user may read it: it names the token's file.
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as output:
-        json.dump(asdict(server), output)
-    temporary.replace(file)
+    _write(file, asdict(server))
+    # The folder to run in: `python -m server` finds the package there, installed or not.
+    folder = Path(__file__).resolve().parent.parent
+    _write(data_dir / _INSTALLATION, {"python": sys.executable, "folder": str(folder)})
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
+
+
+def _write(file: Path, record: dict[str, object]) -> None:
+    """Replace a file by one with the record that nobody but this user may read: it may name the token's file."""
+    temporary = file.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as output:
+        json.dump(record, output)
+    temporary.replace(file)
 
 
 def read_record(data_dir: Path) -> RunningServer | None:

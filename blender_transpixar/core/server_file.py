@@ -12,6 +12,7 @@ from .errors import InvalidAddressError
 from .process_id import is_running
 
 RECORD_NAME = "server.json"
+INSTALLATION_NAME = "installation.json"
 # Far longer than any record; a larger file is something else.
 _LARGEST_RECORD = 1 << 16
 
@@ -59,6 +60,17 @@ def read_record(data_folder: Path) -> RunningServer | None:
         return None
     # A server that listens on the network alone is nothing to be found without asking.
     return found if is_loopback(found.url) and is_running(found.pid) else None
+
+
+def read_installation(data_folder: Path) -> tuple[Path, Path] | None:
+    """The Python of the server that ran with this data folder last, and the folder to run it in; None without one."""
+    try:
+        with (data_folder / INSTALLATION_NAME).open("rb") as file:
+            data = json.loads(file.read(_LARGEST_RECORD))
+        python, folder = Path(data["python"]), Path(data["folder"])
+        return (python, folder) if python.is_file() and folder.is_dir() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_token(file: Path) -> str | None:

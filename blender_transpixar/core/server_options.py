@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .address import parts
 from .errors import ServerNotConfiguredError
-from .server_file import user_data_folder
+from .server_file import read_installation, user_data_folder
 
 _MODULE = ("-m", "server")
 
@@ -103,21 +103,21 @@ def _checked_python(chosen: Path) -> Path:
     )
 
 
-def _find(places: Sequence[Path]) -> tuple[Path, Path | None]:
-    """An environment with the server in it, and the folder that it must run in, if any."""
+def _find(places: Sequence[Path]) -> tuple[Path, Path]:
+    """An environment with the server in it, and the folder to run in: a working copy's, else that which ran last."""
     for place in places:
         if (place / "server/__main__.py").is_file():
             for environment in (".venv", ".nox/server"):
                 for python in _pythons_of(place / environment):
                     if python.is_file():
                         return python, place
-    for python in _pythons_of(user_data_folder() / "environment"):
-        if python.is_file():
-            return python, None
-    raise ServerNotConfiguredError(
-        "Blender does not know how to start the server yet. Choose the Python of the server's environment in the "
-        "add-on's preferences."
-    )
+    installed = read_installation(user_data_folder())
+    if installed is None:
+        raise ServerNotConfiguredError(
+            "Blender does not know how to start the server yet. Start it once with `python -m server`, or choose the "
+            "Python of its environment in the add-on's preferences."
+        )
+    return installed
 
 
 def _pythons_of(environment: Path) -> list[Path]:

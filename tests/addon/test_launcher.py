@@ -16,7 +16,7 @@ from blender_transpixar.core import server_log
 from blender_transpixar.core.errors import ServerNotConfiguredError, ServerNotStartedError
 from blender_transpixar.core.launcher import Launcher, Phase, address_for_start
 from blender_transpixar.core.process_id import is_running
-from blender_transpixar.core.server_file import read_record
+from blender_transpixar.core.server_file import read_installation, read_record
 from blender_transpixar.core.server_options import ServerOptions
 from tests.addon.real_server import REPOSITORY, server_python
 
@@ -58,6 +58,9 @@ def test_it_starts_is_found_by_its_record_and_stops(launcher: Launcher, options:
     assert launcher.error is None
     assert read_record(tmp_path / "data") is None
     assert not is_running(record.pid)
+    # The server has left word of how to start it again.
+    python, folder = read_installation(tmp_path / "data")
+    assert (python, folder) == (server_python(), REPOSITORY)
 
 
 def test_a_server_that_dies_says_why_and_starts_again(launcher: Launcher, options: ServerOptions, tmp_path: Path):

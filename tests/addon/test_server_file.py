@@ -88,12 +88,21 @@ def test_an_environments_folder_does_for_its_python():
 
 def test_a_working_copy_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TRANSPIXAR_DATA_DIR", str(tmp_path / "data"))
-    with pytest.raises(ServerNotConfiguredError, match="Choose the Python"):
+    with pytest.raises(ServerNotConfiguredError, match="choose the Python"):
         command_line(ServerOptions(), [tmp_path])
     for file in ("server/__main__.py", ".venv/bin/python"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     assert command_line(ServerOptions(), [tmp_path]) == ([str(tmp_path / ".venv/bin/python"), "-m", "server"], tmp_path)
+
+
+def test_the_server_that_ran_last_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TRANSPIXAR_DATA_DIR", str(tmp_path))
+    (tmp_path / "installation.json").write_text(json.dumps({"python": sys.executable, "folder": str(tmp_path)}))
+    assert command_line(ServerOptions()) == ([sys.executable, "-m", "server"], tmp_path)
+    (tmp_path / "installation.json").write_text(json.dumps({"python": "/gone/python", "folder": str(tmp_path)}))
+    with pytest.raises(ServerNotConfiguredError):
+        command_line(ServerOptions())
 
 
 def test_logs_of_earlier_starts_are_kept_and_no_more(tmp_path: Path):

@@ -130,7 +130,7 @@ def test_without_settings_it_says_what_is_missing(preferences, monkeypatch: pyte
     state = known()
     assert state.condition is Condition.NOT_CONFIGURED
     assert draw_row().operators == ["transpixar.open_preferences"]
-    with pytest.raises(RuntimeError, match="Choose the Python"):
+    with pytest.raises(RuntimeError, match="choose the Python"):
         bpy.ops.transpixar.start_server()
     preferences.server_python = "/nowhere/python"
     with pytest.raises(RuntimeError, match="There is no Python at"):
