@@ -11,11 +11,11 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     rng, t = canvas.rng, canvas.t
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
-    soft = 1.6 * canvas.pixel
-    for _ in range(int(6 * look.count)):
+    soft, high = 1.6 * canvas.pixel, canvas.half_height
+    for _ in range(int(6 * look.count * canvas.area)):
         radius = rng.uniform(0.17, 0.33) * (0.5 + 0.5 * look.scale)
-        cx = look.offset * 0.6 + rng.uniform(-0.85, 0.85) + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
-        cy = (rng.uniform(-1.2, 1.2) + 0.8 * look.pace * t + 1.25) % 2.5 - 1.25
+        cx = look.offset * 0.6 + rng.uniform(-0.85, 0.85) * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
+        cy = (rng.uniform(-1.2, 1.2) * high + 0.8 * look.pace * t + 1.25 * high) % (2.5 * high) - 1.25 * high
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))

@@ -25,6 +25,10 @@ class Canvas:
     """Coordinates of a clip: x to the right and y upwards, both -1..1 along the shorter side; t runs 0..1.
 
     t has shape (F, 1, 1); x (1, 1, W) and y (1, H, 1), so that expressions broadcast to (F, H, W).
+
+    Attributes:
+        pixel: the size of a pixel.
+        half_width, half_height: how far x and y go from the middle; the smaller one is 1.
     """
 
     def __init__(self, num_frames: int, height: int, width: int, rng: np.random.Generator) -> None:
@@ -32,9 +36,15 @@ class Canvas:
         self.shape = (num_frames, height, width)
         self.rng = rng
         self.pixel = 1 / half
+        self.half_width, self.half_height = width / min(height, width), height / min(height, width)
         self.x = ((np.arange(width, dtype=np.float32) + 0.5 - width / 2) / half)[None, None, :]
         self.y = ((height / 2 - np.arange(height, dtype=np.float32) - 0.5) / half)[None, :, None]
         self.t = (np.arange(num_frames, dtype=np.float32) / max(num_frames - 1, 1))[:, None, None]
+
+    @property
+    def area(self) -> float:
+        """How many squares of the shorter side the canvas is: so many times the particles fill it alike."""
+        return self.half_width * self.half_height
 
     def noise(self, x: Field, y: Field, t: Field, *, octaves: int = 2) -> Field:
         """Smooth noise of mean 0, about -1..1, at coordinates in lattice cells; all broadcast to one shape."""

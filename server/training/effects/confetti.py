@@ -10,7 +10,7 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """Tumbling pieces: each turns, and shows its edge now and then."""
     rng, t = canvas.rng, canvas.t
-    count = int(11 * look.count)
+    count = int(11 * look.count * canvas.area)
     px, py = falling(canvas, count, rng.uniform(0.7, 1.3, count) * look.pace, rng.uniform(-0.2, 0.2), 0.06)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)

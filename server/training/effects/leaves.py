@@ -10,7 +10,7 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """A few leaves; each rocks about its own direction and turns its pale side now and then."""
     rng, t = canvas.rng, canvas.t
-    count = int(8 * look.count)
+    count = int(8 * look.count * canvas.area)
     px, py = falling(canvas, count, rng.uniform(0.5, 0.9, count) * look.pace, rng.uniform(-0.4, 0.4), 0.12)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)

@@ -32,8 +32,8 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     rng, frames = canvas.rng, canvas.shape[0]
     width = 0.035 * (0.55 + 0.45 * look.scale)
     cores, changes = [], sorted(rng.choice(np.arange(2, frames), size=max(min(2, frames - 2), 0), replace=False))
-    top = (look.offset + rng.normal(0, 0.1), 1.1)
-    bottom = (look.offset + rng.normal(0, 0.18), -1.1)
+    top = (look.offset + rng.normal(0, 0.1), canvas.half_height + 0.1)
+    bottom = (look.offset + rng.normal(0, 0.18), -canvas.half_height - 0.1)
     for frame in range(frames):
         if frame == 0 or frame in changes:
             trunk = _path(rng, top, bottom, 0.16)

@@ -8,6 +8,7 @@ from server.training.effects.canvas import Canvas, Field
 def falling(canvas: Canvas, count: int, fall: Field, drift: float, sway: float) -> tuple[Field, Field]:
     """Positions (F, N) of particles that fall by `fall` (N,) canvas units a clip and come in again at the top."""
     rng, t = canvas.rng, canvas.t[:, 0, :]  # (F, 1)
-    px = rng.uniform(-1.2, 1.2, count) + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
-    py = rng.uniform(-1.2, 1.2, count) - fall * t
-    return (px + 1.2) % 2.4 - 1.2, (py + 1.2) % 2.4 - 1.2
+    wide, high = canvas.half_width + 0.2, canvas.half_height + 0.2
+    px = rng.uniform(-wide, wide, count) + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
+    py = rng.uniform(-high, high, count) - fall * t
+    return (px + wide) % (2 * wide) - wide, (py + high) % (2 * high) - high

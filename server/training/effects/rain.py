@@ -10,7 +10,7 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """Falling streaks."""
     rng, frames = canvas.rng, canvas.shape[0]
-    count = int(18 * look.count)
+    count = int(18 * look.count * canvas.area)
     slant = rng.uniform(-0.25, 0.25)
     depth = rng.uniform(0.6, 1.0, count)
     px, py = falling(canvas, count, 3.2 * depth * look.pace, slant * 3.2 * look.pace, 0.0)

@@ -10,7 +10,7 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """Round flakes of two depths."""
     rng, frames = canvas.rng, canvas.shape[0]
-    count = int(20 * look.count)
+    count = int(20 * look.count * canvas.area)
     near = rng.uniform(0.5, 1.0, count)
     px, py = falling(canvas, count, near * look.pace, rng.uniform(-0.25, 0.25), 0.05)
     radius = np.broadcast_to(near * 0.08 * (0.55 + 0.45 * look.scale), (frames, count))

@@ -121,6 +121,20 @@ def test_many_are_more_than_a_few(family):
     assert few < many
 
 
+@pytest.mark.parametrize("family", ["snow", "rain", "confetti", "leaves", "bubbles"])
+@pytest.mark.parametrize("shape", [(32, 96), (96, 32)])
+def test_what_fills_the_picture_fills_a_wide_and_a_high_one(family, shape):
+    clips = [render(Look(family, "blue", amount="many"), np.random.default_rng(s), 9, *shape) for s in range(3)]
+    alpha = np.mean([clip[..., 3] for clip in clips], axis=(0, 1))
+    thirds = [third.mean() for third in np.array_split(alpha, 3, axis=int(np.argmax(shape)))]
+    assert min(thirds) > 0.3 * max(thirds)
+
+
+def test_lightning_goes_from_the_top_to_the_bottom_of_a_high_picture():
+    alpha = render(Look("lightning", "blue"), np.random.default_rng(0), 3, 96, 32)[..., 3]
+    assert alpha[:, [0, -1]].max(axis=2).min() > 0.3
+
+
 @settings(max_examples=15, deadline=None)
 @given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 2**31 - 1), frames=st.integers(1, 7))
 def test_a_clip_drawn_in_parts_is_the_clip(family, seed, frames):
