@@ -7,6 +7,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..bl import server, server_models
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 
 _DIALOG_WIDTH_PX = 480
@@ -61,6 +62,6 @@ class TRANSPIXAR_OT_accept_licences(bpy.types.Operator):
             licences = server_models.licences_of(self.model)
             server_models.manage(context, self.model, "accept-licences", licences, wait=not self._from_dialog)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         return {"FINISHED"}

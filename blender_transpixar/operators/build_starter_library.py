@@ -9,6 +9,7 @@ from bpy.props import StringProperty
 from .. import preferences
 from ..bl import starter_run
 from ..bl.starter_run import StarterRun
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 
 # How long a script waits to hear which effects the model knows.
@@ -49,7 +50,7 @@ class TRANSPIXAR_OT_build_starter_library(bpy.types.Operator):
         try:
             preferences.server_url(context)
         except TransPixarError as error:
-            cls.poll_message_set(error.message.rstrip("."))
+            cls.poll_message_set(in_words(error.message).rstrip("."))
             return False
         return True
 

@@ -3,6 +3,7 @@
 import bpy
 
 from ..bl.collect import FOLDER_NAME, clips_elsewhere, collect
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 
 
@@ -33,7 +34,7 @@ class TRANSPIXAR_OT_collect_clips(bpy.types.Operator):
         try:
             count = collect()
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Clips copied: {count}")
+        self.report({"INFO"}, bpy.app.translations.pgettext_rpt("Clips copied: {count}").format(count=count))
         return {"FINISHED"}

@@ -6,6 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..bl import clip_queue, pump
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from .queue_poll import OfWish
 
@@ -42,7 +43,7 @@ class TRANSPIXAR_OT_delete_from_queue(OfWish, bpy.types.Operator):
         try:
             clip_queue.delete(self.settled_wish(), self.with_clips)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         pump.redraw()
         return {"FINISHED"}

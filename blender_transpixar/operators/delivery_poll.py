@@ -6,6 +6,7 @@ import bpy
 
 from .. import preferences
 from ..bl import pump
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 
 
@@ -17,6 +18,6 @@ def may_deliver(operator: Any, context: bpy.types.Context) -> bool:
     try:
         preferences.server_url(context)
     except TransPixarError as error:
-        operator.poll_message_set(error.message.rstrip("."))
+        operator.poll_message_set(in_words(error.message).rstrip("."))
         return False
     return True

@@ -9,6 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from .. import preferences
 from ..bl import pump
 from ..bl.subject import chosen_or_subject
+from ..bl.wording import in_words
 from ..core.clip import Clip
 from ..core.content import check_new_folder
 from ..core.delivery import Delivery
@@ -71,7 +72,7 @@ class TRANSPIXAR_OT_export_clip(bpy.types.Operator):
         try:
             clip = chosen_or_subject(context, self.clip)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         self._in_file_browser = True
         # The active object may be another one when the file is chosen.
@@ -110,9 +111,9 @@ class TRANSPIXAR_OT_export_clip(bpy.types.Operator):
             if delivery.path is None:
                 raise delivery.error or TransPixarError("The export was cancelled.", code="cancelled")
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Exported {delivery.path}")
+        self.report({"INFO"}, bpy.app.translations.pgettext_rpt("Exported {path}").format(path=delivery.path))
         return {"FINISHED"}
 
     def _start(self, context: bpy.types.Context) -> Delivery:

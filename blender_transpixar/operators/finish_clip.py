@@ -11,6 +11,7 @@ from ..bl.occupied import is_blender_occupied
 from ..bl.shown_clips import AnyShowing, all_showing, show_instead, showing_on
 from ..bl.subject import chosen_or_subject
 from ..bl.target import Target
+from ..bl.wording import in_words
 from ..core.clip import Clip
 from ..core.content import CLIP_FORMAT
 from ..core.delivery import Delivery
@@ -60,9 +61,11 @@ class TRANSPIXAR_OT_finish_clip(FinishingProperties, bpy.types.Operator):
             pump.wait(context, delivery)
             target.show(delivery)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Finished clip saved in {delivery.path}")
+        self.report(
+            {"INFO"}, bpy.app.translations.pgettext_rpt("Finished clip saved in {path}").format(path=delivery.path)
+        )
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -71,7 +74,7 @@ class TRANSPIXAR_OT_finish_clip(FinishingProperties, bpy.types.Operator):
         try:
             delivery = self._start(context)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         pump.follow(delivery, target.show_when_possible)
         # Nothing has changed yet, so there is nothing to undo yet: the timer makes the undo step.

@@ -9,6 +9,7 @@ from ..bl import clip_queue, pump, server
 from ..bl.inputs import inputs_for
 from ..bl.limits import check_values
 from ..bl.target import Target
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.generation import Generation, Outcome
 from ..core.server_state import Condition
@@ -35,7 +36,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         try:
             preferences.server_url(context)
         except TransPixarError as error:
-            cls.poll_message_set(error.message.rstrip("."))
+            cls.poll_message_set(in_words(error.message).rstrip("."))
             return False
         return True
 
@@ -51,7 +52,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
             target.place(generation.folder)
             clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         self._report(list(generation.folders.values()), generation.warnings)
         return {"FINISHED"}
@@ -61,7 +62,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         try:
             self._start(context, waits=False)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -80,6 +81,6 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
 
     def _report(self, folders: list[Path], warnings: tuple[str, ...]) -> None:
         for warning in warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, in_words(warning))
         for folder in folders:
             self.report({"INFO"}, bpy.app.translations.pgettext_rpt("Clip saved in {folder}").format(folder=folder))

@@ -9,6 +9,7 @@ from bpy.props import StringProperty
 from ..bl.asset_clip import keep_as_asset
 from ..bl.asset_library import refresh_browsers
 from ..bl.subject import chosen_or_subject
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..preferences import library_folder
 
@@ -40,7 +41,7 @@ class TRANSPIXAR_OT_keep_as_asset(bpy.types.Operator):
         try:
             file = keep_as_asset(chosen_or_subject(context, self.filepath), library_folder(context))
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         refresh_browsers(context)
         self.report({"INFO"}, rpt_("Kept in {folder}").format(folder=file.parent))

@@ -8,6 +8,7 @@ from bpy.props import IntProperty
 
 from ..bl import clip_queue, pump
 from ..bl.target import Target
+from ..bl.wording import in_words
 from ..core.errors import InvalidClipError, TransPixarError
 from ..core.history_entry import KeptClip
 from ..core.wish import Wish
@@ -43,7 +44,7 @@ class TRANSPIXAR_OT_place_from_queue(OfWish, bpy.types.Operator):
             Target(context).place(Path(clip.folder))
             clip_queue.mark_placed(wish.key, clip.index)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         pump.redraw()
         return {"FINISHED"}

@@ -8,6 +8,7 @@ from bpy.props import IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..bl import compat
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.sequence import Sequence
 from ..placement_properties import placement_property_names
@@ -68,7 +69,7 @@ class PlaceClip(ImportHelper):
         try:
             self.place(context, Sequence.open(Path(bpy.path.abspath(self.filepath)).absolute()))
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -4,6 +4,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..bl.asset_library import register_library, registered
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..preferences import library_folder
 
@@ -43,7 +44,7 @@ class TRANSPIXAR_OT_register_library(bpy.types.Operator):
         try:
             library = register_library(context)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         told = rpt_("{name} is an asset library now: {folder}").format(name=library.name, folder=library.path)
         self.report({"INFO"}, told)

@@ -3,6 +3,7 @@
 import bpy
 
 from ..bl import clip_queue, pump
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from .queue_poll import OfWish
 
@@ -19,7 +20,7 @@ class TRANSPIXAR_OT_retry_clip(OfWish, bpy.types.Operator):
         try:
             clip_queue.retry(self.settled_wish(), context)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         pump.redraw()
         return {"FINISHED"}

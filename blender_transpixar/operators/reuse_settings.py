@@ -3,6 +3,7 @@
 import bpy
 
 from ..bl.reused_settings import set_from_request
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from .queue_poll import OfWish
 
@@ -20,7 +21,7 @@ class TRANSPIXAR_OT_reuse_settings(OfWish, bpy.types.Operator):
         try:
             entry = self.wish().entry
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         seeds = [clip.seed for clip in entry.clips if clip.seed is not None]
         # A seed that was left to chance is known now.

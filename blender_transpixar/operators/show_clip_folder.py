@@ -4,6 +4,7 @@ from pathlib import Path
 
 import bpy
 
+from ..bl.wording import in_words
 from ..core.errors import InvalidClipError, TransPixarError
 from .queue_poll import OfWish
 
@@ -20,7 +21,7 @@ class TRANSPIXAR_OT_show_clip_folder(OfWish, bpy.types.Operator):
         try:
             folder = _folder(self.wish().clips[0].folder if self.wish().clips else None)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(folder))
         return {"FINISHED"}

@@ -3,6 +3,7 @@
 import bpy
 
 from ..bl import server
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
 
@@ -35,9 +36,9 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
             return {"CANCELLED"}
         state = server.wait_while(_UNDER_WAY, _PATIENCE_S)
         if not state.answers:
-            self.report({"ERROR"}, state.sentence)
+            self.report({"ERROR"}, in_words(state.sentence))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"The server answers at {state.url}")
+        self.report({"INFO"}, bpy.app.translations.pgettext_rpt("The server answers at {url}").format(url=state.url))
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -48,6 +49,6 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
         try:
             server.start(context)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return False
         return True

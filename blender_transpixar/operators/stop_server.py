@@ -3,6 +3,7 @@
 import bpy
 
 from ..bl import server
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
 
@@ -42,6 +43,6 @@ class TRANSPIXAR_OT_stop_server(bpy.types.Operator):
         try:
             server.stop(context)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return False
         return True

@@ -4,6 +4,7 @@ import bpy
 
 from ..bl.shown_clips import all_showing, show_instead
 from ..bl.subject import active_showing, chosen_or_subject, subject
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.finished import raw_clip_of
 
@@ -37,6 +38,6 @@ class TRANSPIXAR_OT_use_raw_clip(bpy.types.Operator):
             for showing in [active] if active is not None else all_showing(context.scene, clip):
                 show_instead(showing, raw, context.scene)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         return {"FINISHED"}

@@ -181,6 +181,13 @@ TEXTS: dict[str, str] = {
     "A clip with a first frame or footage cannot loop; turn Loop off.": "Ein Clip mit erstem Frame oder Filmmaterial kann keine Schleife sein; schalte Schleife aus.",
     # Making clips, and the queue.
     "Make a transparent clip from the prompt and place it, from the current frame on": "Aus dem Prompt einen durchsichtigen Clip machen und ihn ab dem aktuellen Frame platzieren",
+    "Finished: {steps}": "Fertiggestellt: {steps}",
+    "Finished clip saved in {path}": "Fertiger Clip gespeichert in {path}",
+    "Exported: {name}": "Exportiert: {name}",
+    "Exported {path}": "Exportiert: {path}",
+    "Clips copied: {count}": "Clips kopiert: {count}",
+    "{view} changes the colors of clips": "{view} verändert die Farben von Clips",
+    "The server answers at {url}": "Der Server antwortet an {url}",
     "Clip saved in {folder}": "Clip gespeichert in {folder}",
     "Clip saved: {name}": "Clip gespeichert: {name}",
     "Cancelled": "Abgebrochen",

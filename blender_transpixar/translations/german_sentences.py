@@ -140,6 +140,18 @@ SENTENCES: dict[str, str] = {
     "What the server sent arrived damaged. Try again.": "Was der Server schickte, kam beschädigt an. Versuche es noch einmal.",
     "The server at {url} does not have this clip any more, and only the server finishes and exports. The clip on this computer stays as it is; generate it again to finish it.": "Der Server an {url} hat diesen Clip nicht mehr, und nur der Server stellt fertig und exportiert. Der Clip auf diesem Computer bleibt, wie er ist; erzeuge ihn noch einmal, um ihn fertigzustellen.",
     "The server has been busy with other exports for long. Try again later.": "Der Server ist seit langem mit anderen Exporten beschäftigt. Versuche es später noch einmal.",
+    # What was done to a finished clip.
+    "luma key": "Luma-Key",
+    "remove background": "Hintergrund entfernt",
+    "levels": "Tonwerte",
+    "smooth": "Flackern gemindert",
+    "choke {pixels} px": "Rand um {pixels} px versetzt",
+    "recentre": "zentriert",
+    "{rate} fps": "{rate} fps",
+    "reverse": "rückwärts",
+    "loop": "Schleife",
+    "ping-pong": "Ping-Pong",
+    "nothing changed": "nichts verändert",
     # Assets.
     "{name} in {folder} is not the frame that was made: it was changed or is damaged. Generate the clip again, then keep it.": "{name} in {folder} ist nicht der Frame, der gemacht wurde: Er wurde verändert oder ist beschädigt. Erzeuge den Clip noch einmal und behalte ihn dann.",
     "{path} was written by another version of Blender or is damaged, so no asset can be put into its catalogs. Choose another library folder in the add-on's preferences.": "{path} wurde von einer anderen Blender-Version geschrieben oder ist beschädigt, also kann kein Asset in seine Kataloge. Wähle einen anderen Bibliotheksordner in den Einstellungen des Add-ons.",

@@ -6,6 +6,7 @@ import bpy
 
 from ..bl import pump
 from ..bl.subject import subject
+from ..bl.wording import in_words
 from ..core.clip import Clip
 from ..core.content import CLIP_FORMAT
 from ..core.delivery import Delivery
@@ -35,7 +36,7 @@ class FinishSection(Section):
         _draw_settings(layout, context.scene.transpixar.finishing)
         delivery = pump.delivery()
         if delivery is not None and not delivery.finished:
-            layout.progress(factor=delivery.fraction, text=delivery.phase)
+            layout.progress(factor=delivery.fraction, text=in_words(delivery.phase))
             layout.operator(TRANSPIXAR_OT_cancel_delivery.bl_idname, icon="CANCEL")
         else:
             _draw_buttons(layout, clip)
@@ -46,7 +47,9 @@ class FinishSection(Section):
 def _draw_clip(layout: Any, context: bpy.types.Context, clip: Clip) -> None:
     layout.label(text=clip.sidecar_path.stem, icon="IMAGE_DATA")
     if clip.sidecar.source is not None:
-        draw_sentence(layout, context, f"Finished: {summary(clip.sidecar.finishing)}", icon="CHECKMARK")
+        steps = ", ".join(in_words(step) for step in summary(clip.sidecar.finishing).split(", "))
+        finished = bpy.app.translations.pgettext_iface("Finished: {steps}")
+        draw_sentence(layout, context, finished.format(steps=steps), icon="CHECKMARK")
 
 
 def _draw_settings(layout: Any, settings: Any) -> None:
@@ -86,7 +89,8 @@ def _draw_outcome(layout: Any, context: bpy.types.Context, delivery: Delivery) -
     if delivery.error is not None:
         draw_sentence(layout.box(), context, delivery.error.message, icon="ERROR")
     elif delivery.path is not None and delivery.format != CLIP_FORMAT:
-        layout.label(text=f"Exported: {delivery.path.name}", icon="CHECKMARK")
+        exported = bpy.app.translations.pgettext_iface("Exported: {name}")
+        layout.label(text=exported.format(name=delivery.path.name), icon="CHECKMARK", translate=False)
     elif delivery.cancelled:
         layout.label(text="Cancelled", icon="INFO")
 

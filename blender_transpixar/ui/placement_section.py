@@ -29,8 +29,9 @@ def draw_placement(layout: Any, context: bpy.types.Context) -> None:
             settings_column.prop(settings, "blend")
     draw_playback(settings_column, settings)
     if changes_colours(context.scene):
+        changes = bpy.app.translations.pgettext_iface("{view} changes the colors of clips")
         name = context.scene.view_settings.view_transform
-        draw_sentence(layout, context, f"{name} changes the colors of clips", icon="INFO")
+        draw_sentence(layout, context, changes.format(view=name), icon="INFO")
         layout.operator("transpixar.use_standard_view", icon="COLOR")
     if bpy.data.filepath:
         layout.operator("transpixar.collect_clips", icon="FILE_FOLDER")

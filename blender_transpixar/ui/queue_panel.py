@@ -5,6 +5,7 @@ from typing import Any
 import bpy
 
 from ..bl import clip_queue, previews
+from ..bl.wording import in_words
 from ..core.history_entry import EntryState
 from ..core.wish import Wish
 from ..operators.cancel import TRANSPIXAR_OT_cancel
@@ -67,7 +68,7 @@ def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish) -> None:
     generation = wish.generation
     if generation is not None and wish.at_work:
         # What is happening and how long it will take, as one line.
-        text = " - ".join(part for part in (generation.phase, generation.eta) if part)
+        text = " - ".join(in_words(part) for part in (generation.phase, generation.eta) if part)
         box.progress(factor=generation.fraction, text=text)
     else:
         box.label(text=wish.phase)
