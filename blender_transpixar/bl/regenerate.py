@@ -7,13 +7,17 @@ from typing import Any
 
 import bpy
 
+from .. import preferences
 from ..core.clip import Clip
+from ..core.content import CLIP_FORMAT
+from ..core.delivery import Delivery
 from ..core.errors import InvalidClipError, TransPixarError
 from ..core.request import ClipRequest
-from . import compat
+from . import compat, pump
 from .clip_image import show_frames
+from .occupied import is_blender_occupied
 from .provenance import provenance_of, remember_provenance
-from .shown_clips import box_of, show_instead, showing_on, showing_on_strip
+from .shown_clips import Showing, StripShowing, box_of, show_instead, showing_on, showing_on_strip
 from .strip import show_on_strip
 from .target import Target
 
@@ -40,10 +44,11 @@ def request_again(thing: Any, new_seed: bool) -> ClipRequest:
 class Replacement(Target):
     """The plane or strip whose clip is made again; found once more when the clip has come, whatever happened meanwhile.
 
-    Raises InvalidClipError when no such thing is active.
+    A clip that was finished is finished in the same way again: with `waits` before `place` returns, else while Blender
+    goes on. Raises InvalidClipError when no plane or strip of a clip is active.
     """
 
-    def __init__(self, context: bpy.types.Context) -> None:
+    def __init__(self, context: bpy.types.Context, waits: bool = False) -> None:
         super().__init__(context)
         thing = subject_of(context)
         if thing is None:
@@ -53,12 +58,47 @@ class Replacement(Target):
         self._scene_uid = (compat.sequencer_scene(context) if self._is_strip else context.scene).session_uid
         # Strips have no uid; pointers die with undo.
         self._which = thing.name if self._is_strip else thing.session_uid
+        showing = _showing(thing)
+        self._recipe = None if showing is None else showing.clip.sidecar.finishing
+        self._waits = waits
 
     def place(self, folder: Path) -> Any:
         """Show the clip in `folder` instead, from the same frame on; the old one stays on the disk.
 
         Raises TransPixarError.
         """
+        thing = self._show(folder)
+        if self._recipe is not None:
+            self._finish(Clip.open(folder), self._recipe)
+        return thing
+
+    def _finish(self, clip: Clip, recipe: Mapping[str, Any]) -> None:
+        delivery = pump.dispatcher().fetch(
+            clip.sidecar, preferences.server_url(bpy.context), CLIP_FORMAT, recipe, clip.folder.parent
+        )
+        if not self._waits:
+            pump.follow(delivery, self._show_finished)
+            return
+        pump.wait(bpy.context, delivery)
+        if delivery.path is None:
+            raise delivery.error or TransPixarError("Finishing was cancelled.", code="cancelled")
+        self._show(delivery.path)
+
+    def _show_finished(self, delivery: Delivery) -> bool:
+        """Show what came, unless Blender is in the middle of something; False asks to be called again."""
+        if delivery.path is None:
+            return True
+        if is_blender_occupied():
+            return False
+        try:
+            self._show(delivery.path)
+        except TransPixarError as error:
+            delivery.fail(error)
+        else:
+            bpy.ops.ed.undo_push(message="Finish Clip")
+        return True
+
+    def _show(self, folder: Path) -> Any:
         scene, clip = self.scene(folder), Clip.open(folder)
         thing = self._found(scene)
         if thing is None:
@@ -66,7 +106,7 @@ class Replacement(Target):
                 f"What showed the old clip is gone. The new clip is kept in {folder}: use Place Clip to stand it up.",
                 code="plane_gone",
             )
-        showing = showing_on_strip(thing) if self._is_strip else showing_on(thing)
+        showing = _showing(thing)
         if showing is not None:
             show_instead(showing, clip, scene)
         elif self._is_strip:
@@ -81,9 +121,13 @@ class Replacement(Target):
         return next((thing for thing in bpy.data.objects if thing.session_uid == self._which), None)
 
 
+def _showing(thing: Any) -> Showing | StripShowing | None:
+    return showing_on(thing) if isinstance(thing, bpy.types.Object) else showing_on_strip(thing)
+
+
 def _request_on(thing: Any) -> Mapping[str, Any]:
     """What is known of the request: from the sidecar, or where that is gone, from the datablock itself."""
-    showing = showing_on(thing) if isinstance(thing, bpy.types.Object) else showing_on_strip(thing)
+    showing = _showing(thing)
     if showing is not None:
         return showing.clip.sidecar.request
     provenance = provenance_of(thing)

@@ -60,7 +60,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the clip and wait for it."""
         try:
-            replacement = Replacement(context)
+            replacement = Replacement(context, waits=True)
             generation = self._submit(context, replacement, waits=True)
             pump.wait(context, generation)
             clip_queue.settle(generation)

@@ -178,5 +178,10 @@ def test_a_linked_asset_is_left_as_its_file_has_it(library: Path, tmp_path: Path
     tree = plane.material_slots[0].material.node_tree
     assert min(curve.range()[0] for curve in compat.fcurves(tree)) <= 1.0
     plane.select_set(True)
-    with pytest.raises(RuntimeError, match="Make"):
+    with pytest.raises(RuntimeError, match="Make Local > All"):
         bpy.ops.transpixar.start_at_current_frame()
+    bpy.ops.object.make_local(type="ALL")
+    bpy.context.scene.objects["Test effect"].select_set(True)
+    assert bpy.ops.transpixar.start_at_current_frame() == {"FINISHED"}
+    tree = bpy.context.scene.objects["Test effect"].material_slots[0].material.node_tree
+    assert min(curve.range()[0] for curve in compat.fcurves(tree)) == 39.0

@@ -75,6 +75,17 @@ def test_a_strip_gets_its_new_clip_too(clip: Clip):
     assert compat.strip_range(strip) == before
 
 
+def test_what_was_finished_is_finished_again(plane: bpy.types.Object, clip: Clip):
+    bpy.ops.transpixar.regenerate()
+    bpy.ops.transpixar.finish_clip(gamma=2.0)
+    before = showing_on(plane).clip.sidecar
+    assert bpy.ops.transpixar.regenerate() == {"FINISHED"}
+    after = showing_on(plane).clip.sidecar
+    assert after.finishing["steps"] == before.finishing["steps"]
+    assert after.seed != before.seed
+    assert starts(plane) == 30.0
+
+
 def test_from_the_panel_the_plane_waits_for_its_clip(plane: bpy.types.Object):
     start_like_the_panel()
     bpy.context.scene.frame_set(90)
