@@ -125,6 +125,7 @@ def register() -> None:
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()
     asset_drop.add_handlers()
+    clip_queue.begin()
 
 
 def unregister() -> None:

@@ -59,6 +59,13 @@ def unreadable() -> list[str]:
     return sorted(_unreadable)
 
 
+def begin() -> None:
+    """Have the history read soon after Blender's start, so that what was left open goes on without a look at it."""
+    # Timers never fire in background mode, and a script has not asked for clips of other days.
+    if not bpy.app.background:
+        pump.keep_calling(_read_on)
+
+
 def want() -> None:
     """Somebody looks at the list: have the history read, and looked at again where another Blender is at work."""
     if not _was_read:

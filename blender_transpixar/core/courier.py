@@ -22,6 +22,7 @@ AnyErrand = Errand | FetchErrand | ForgetErrand | ServerWatch | ModelErrand
 
 # How long errands may take to remove their temporary folders when Blender ends.
 _FAREWELL_S = 2.0
+_LAST_WORDS_S = 0.3
 
 
 class Courier:
@@ -91,7 +92,8 @@ class Courier:
                 threads[-1].start()
         for thread in threads:
             thread.join(_FAREWELL_S / len(threads))
-        self._outbox.close(_FAREWELL_S)
+        # Nobody reads any more; what is in the history is on the disk.
+        self._outbox.close(_LAST_WORDS_S)
 
 
 def main() -> None:

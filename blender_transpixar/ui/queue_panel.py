@@ -37,6 +37,13 @@ class QueueSection(Section):
     name = "queue"
     bl_label = "Queue"
 
+    def draw_header(self, context: bpy.types.Context) -> None:
+        """How many clips are being made; drawn while the section is closed, too."""
+        clip_queue.want()
+        at_work = sum(wish.at_work for wish in clip_queue.wishes())
+        if at_work:
+            self.layout.label(text=str(at_work), icon="RENDER_ANIMATION", translate=False)
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the newest wishes, and the older ones behind a fold."""
         clip_queue.want()
