@@ -426,7 +426,7 @@ TEXTS: dict[str, str] = {
     "Token": "Token",
     "What a server that was started with a token wants to be shown. A server on this computer need not be told: its token is read from the file that it names": "Was ein mit Token gestarteter Server gezeigt bekommen will. Für einen Server auf diesem Computer ist es nicht nötig: Sein Token wird aus der Datei gelesen, die er nennt",
     "Server Python": "Server-Python",
-    "The Python, or the folder, of the environment in which the server is installed. Empty: looked for beside the add-on and in the server's data folder": "Das Python oder der Ordner der Umgebung, in der der Server installiert ist. Leer: neben dem Add-on und im Datenordner des Servers gesucht",
+    "The Python, or the folder, of the environment in which the server is installed. Empty: that of the server that ran on this computer last": "Das Python oder der Ordner der Umgebung, in der der Server installiert ist. Leer: die des Servers, der auf diesem Computer zuletzt lief",
     "Found by itself": "Von selbst gefunden",
     "Command": "Befehl",
     'The whole command that starts the server, in place of Server Python; for example "/opt/transpixar/bin/python" -m server --device cuda:1. Options for its address are added': 'Der ganze Befehl, der den Server startet, statt Server-Python; zum Beispiel "/opt/transpixar/bin/python" -m server --device cuda:1. Optionen für die Adresse werden angehängt',
