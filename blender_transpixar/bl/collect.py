@@ -28,7 +28,7 @@ class _Use:
 
 def clips_elsewhere() -> list[Path]:
     """The folders of placed clips and sequences that are not in the folder beside the open, saved .blend file."""
-    beside = _beside()
+    beside = _beside().resolve()
     folders = {use.path.parent for use in _uses()}
     return sorted(folder for folder in folders if folder.parent != beside)
 
@@ -41,7 +41,7 @@ def collect() -> int:
     beside = _beside()
     collected: dict[tuple[Path, str], Path] = {}
     for use in list(_uses()):
-        if use.path.parent.parent == beside:
+        if use.path.parent.parent == beside.resolve():
             continue
         sequence = Sequence.open(use.path)
         key = (sequence.folder, sequence.first_path.name)
@@ -66,11 +66,11 @@ def _uses() -> Iterator[_Use]:
         for strip in compat.all_strips(scene) if scene.library is None else ():
             folder = clip_folder_of(strip)
             if folder is not None and PREFIX + "playback" in strip:
-                yield _Use(folder / strip.elements[0].filename, _strip_pointer(strip))
+                yield _Use(folder.resolve() / strip.elements[0].filename, _strip_pointer(strip))
 
 
 def _absolute(path: str) -> Path:
-    return Path(bpy.path.abspath(path)).absolute()
+    return Path(bpy.path.abspath(path)).resolve()
 
 
 def _image_pointer(image: Any) -> Callable[[Path], None]:
