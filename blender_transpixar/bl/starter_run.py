@@ -72,7 +72,7 @@ class StarterRun:
     def _go_on(self, context: bpy.types.Context) -> None:
         if self._make_next(context):
             assert self.generation is not None
-            pump.follow(self.generation, self._arrived)
+            pump.follow(self.generation, self._arrived, shown=False)
 
     def _arrived(self, generation: Generation) -> bool:
         if is_blender_occupied():
