@@ -35,9 +35,7 @@ def test_what_was_made_from_no_template_is_left_alone(sentence: str):
 
 
 def test_the_template_that_says_more_goes_first():
-    assert Templates(TEMPLATES).match("2 h 5 min left") == (
-        "{hours} h {minutes} min left",
-        {"hours": "2", "minutes": "5"},
-    )
-    assert Templates(TEMPLATES).match("5 min left") == ("{minutes} min left", {"minutes": "5"})
+    templates = Templates(TEMPLATES)
+    assert templates.match("2 h 5 min left") == ("{hours} h {minutes} min left", {"hours": "2", "minutes": "5"})
+    assert templates.match("5 min left") == ("{minutes} min left", {"minutes": "5"})
     assert templates.match("Nothing has a gap here.") is None
