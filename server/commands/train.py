@@ -51,8 +51,14 @@ def main(arguments: list[str]) -> int:
 
 def _train(config: TrainingConfig, data_dir: Path, model_dirs: list[Path]) -> int:
     # Here, because it brings torch: --help and a wrong setting are answered without.
+    import diffusers
+    import transformers
+
     from server.training.lora.trainer import Trainer
 
+    # They would come between this command's own sentences.
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     trainer = Trainer(config, data_dir, model_dirs)
     outcome = trainer.run()
     if outcome.weights is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import CogVideoXTransformer3DModel
 
 from server.models import ModelDescription, ModelFolderError, ModelRegistry
 from server.models.cache import hub_parts, presence
@@ -15,6 +16,7 @@ from server.models.checks import check_base
 from server.models.places import ModelPlaces
 from server.training.lora.errors import TrainingError
 from server.transpixar import TransPixarPipeline
+from server.transpixar.flops import Config
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,21 @@ def find_base(name: str, data_dir: Path, model_dirs: Sequence[Path] = ()) -> Bas
     return Base(name, folder, image_optional={"text", "image"} <= set(known.tasks))
 
 
+def transformer_config(base: Base) -> Config:
+    """Read the configuration of a base's transformer, with diffusers' defaults filled in; loads no weights.
+
+    Raises:
+        TrainingError: it describes no transformer that can be built.
+    """
+    try:
+        with torch.device("meta"):
+            config = CogVideoXTransformer3DModel.load_config(base.folder, subfolder="transformer")
+            transformer: Any = CogVideoXTransformer3DModel.from_config(config)
+    except Exception as error:
+        raise _not_usable(base, error) from error
+    return dict(transformer.config)
+
+
 def load_base(base: Base, dtype: torch.dtype) -> TransPixarPipeline:
     """Load a base without RGBA weights and without its text encoder, which the prepared captions replace.
 
@@ -108,8 +125,12 @@ def _load(base: Base, dtype: torch.dtype, **without: Any) -> TransPixarPipeline:
         return TransPixarPipeline.from_pretrained(base.folder, dtype=dtype, **without)
     # diffusers and transformers raise whatever their readers came upon.
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise TrainingError(f"The base in {base.folder} cannot be loaded ({reason}); get it anew.") from error
+        raise _not_usable(base, error) from error
+
+
+def _not_usable(base: Base, error: Exception) -> TrainingError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return TrainingError(f"The base in {base.folder} cannot be loaded ({reason}); get it anew.")
 
 
 def _folder_of(known: ModelDescription, folder: Path, hub: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from server.training.lora.errors import TrainingError
 from server.transpixar.weights import write_rgba_weights
@@ -45,15 +46,23 @@ class Checkpoints:
             metadata: for the weights' header.
 
         Raises:
-            OSError: it cannot be written; the checkpoints that are there stay.
+            OSError, TrainingError: it cannot be written; the checkpoints that are there stay.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_partial()
         final = self.folder / f"{iteration:06d}"
         partial = self.folder / f"{final.name}{_PARTIAL}"
         partial.mkdir()
-        write_rgba_weights(weights, partial / WEIGHTS_FILE, metadata)
-        torch.save(dict(state), partial / STATE_FILE)
+        try:
+            write_rgba_weights(weights, partial / WEIGHTS_FILE, metadata)
+            torch.save(dict(state), partial / STATE_FILE)
+        # torch and safetensors do not raise OSError where a disk is full.
+        except (RuntimeError, SafetensorError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise TrainingError(
+                f"The checkpoint {final} cannot be written ({reason}); make room and give the same command again, it "
+                "goes on from the checkpoint before."
+            ) from error
         for file in partial.iterdir():
             _sync(file)
         if final.exists():

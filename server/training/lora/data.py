@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from diffusers import CogVideoXTransformer3DModel
-
 from server.training.data.cache import LatentCache, Sample
 from server.training.data.errors import DataError
 from server.training.data.identity import identity_of_weights
@@ -14,7 +12,7 @@ from server.training.data.sampler import BucketSampler
 from server.training.lora.bases import Base
 from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
-from server.transpixar.flops import LatentSize
+from server.transpixar.flops import Config, LatentSize
 
 
 class TrainingData:
@@ -29,8 +27,8 @@ class TrainingData:
         rgb: what the RGB half of the clips is, "straight" colour or "premultiplied", as in `transpixar.json`.
     """
 
-    def __init__(self, base: Base, transformer: CogVideoXTransformer3DModel, config: TrainingConfig) -> None:
-        """Open the cache and check it against the base.
+    def __init__(self, base: Base, transformer: Config, config: TrainingConfig) -> None:
+        """Open the cache and check it against the base, whose transformer's configuration is given.
 
         Raises:
             TrainingError: it cannot be used.
@@ -54,8 +52,15 @@ class TrainingData:
         return len(self._cache)
 
     def is_encoded_by(self, base: Base) -> bool:
-        """Say whether the clips were encoded by the base's own autoencoder, as far as its files tell."""
-        return self._cache.index.autoencoder.startswith(identity_of_weights(base.folder, ["vae"]))
+        """Say whether the clips were encoded by the base's own autoencoder, as far as its files tell.
+
+        Raises:
+            TrainingError: the files cannot be read.
+        """
+        try:
+            return self._cache.index.autoencoder.startswith(identity_of_weights(base.folder, ["vae"]))
+        except DataError as error:
+            raise TrainingError(str(error)) from error
 
     def passes(self, count: int, rank: int, world: int) -> Iterator[tuple[int, list[Sample]]]:
         """Read the clips of one update that this device passes through.
@@ -96,34 +101,37 @@ def _latent_size(sample: Sample) -> LatentSize:
     return LatentSize(frames, height, width)
 
 
-def _check(sample: Sample, base: Base, transformer: CogVideoXTransformer3DModel, config: TrainingConfig) -> None:
+def _check(sample: Sample, base: Base, wanted: Config, config: TrainingConfig) -> None:
     """Check that clips were prepared for a base. Raises TrainingError."""
-    wanted: Any = transformer.config
     channels, size = sample.latents.shape[1], _latent_size(sample)
     anew = f"prepare them for {base.name} with `python -m server train --prepare`."
-    if channels != wanted.out_channels:
+    if channels != wanted["out_channels"]:
         raise TrainingError(
             f"The clips in {config.cache} have latents of {channels} channels, and {base.name} reads "
-            f"{wanted.out_channels}; {anew}"
+            f"{wanted['out_channels']}; {anew}"
         )
     length, width = sample.text.shape
     # Where positions are added, text and video have them in one table.
-    length_is_free = wanted.use_rotary_positional_embeddings and not wanted.use_learned_positional_embeddings
-    if width != wanted.text_embed_dim or not (length_is_free or length == wanted.max_text_seq_length):
+    length_is_free = wanted["use_rotary_positional_embeddings"] and not wanted["use_learned_positional_embeddings"]
+    if width != wanted["text_embed_dim"] or not (length_is_free or length == wanted["max_text_seq_length"]):
         raise TrainingError(
             f"The captions in {config.cache} are {length} tokens of {width} numbers, and {base.name} reads "
-            f"{wanted.max_text_seq_length} of {wanted.text_embed_dim}; {anew}"
+            f"{wanted['max_text_seq_length']} of {wanted['text_embed_dim']}; {anew}"
         )
-    if size.height % wanted.patch_size or size.width % wanted.patch_size or size.frames % (wanted.patch_size_t or 1):
+    if (
+        size.height % wanted["patch_size"]
+        or size.width % wanted["patch_size"]
+        or size.frames % (wanted["patch_size_t"] or 1)
+    ):
         raise TrainingError(
             f"The clips of {sample.bucket} in {config.cache} do not divide into the patches of {base.name}; {anew}"
         )
-    if wanted.use_learned_positional_embeddings and (size.height, size.width) != (
-        wanted.sample_height,
-        wanted.sample_width,
+    if wanted["use_learned_positional_embeddings"] and (size.height, size.width) != (
+        wanted["sample_height"],
+        wanted["sample_width"],
     ):
         raise TrainingError(f"{base.name} reads clips of one size only, not {sample.bucket}; {anew}")
-    if wanted.in_channels > wanted.out_channels and sample.first_frame is None and config.image_dropout < 1:
+    if wanted["in_channels"] > wanted["out_channels"] and sample.first_frame is None and config.image_dropout < 1:
         raise TrainingError(
             f"{base.name} starts from an image, and the clips in {config.cache} were prepared without their first "
             f"frames; {anew} Or train it from words alone: --image-dropout 1."

@@ -1,4 +1,4 @@
-"""Ctrl+C and a cluster's SIGTERM, looked at between updates."""
+"""Ctrl+C and a cluster's SIGTERM, looked at between passes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Interruption:
         return self._asked
 
     def is_asked(self, accelerator: Accelerator) -> bool:
-        """Say whether any process was asked, so that all stop after the same update."""
+        """Say whether any process was asked, so that all stop before the same pass."""
         if accelerator.num_processes == 1:
             return self._asked
         asked = torch.tensor([float(self._asked)], device=accelerator.device)
@@ -54,4 +54,4 @@ class Interruption:
             raise KeyboardInterrupt
         self._asked = True
         # Not print: the signal may have come in the middle of one.
-        os.write(2, b"\nStopping after this update with a checkpoint; Ctrl+C again stops at once without one.\n")
+        os.write(2, b"\nStopping with a checkpoint; Ctrl+C again stops at once without one.\n")

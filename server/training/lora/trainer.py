@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,8 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from server.training.lora.adapter import RGBAAdapter
-from server.training.lora.bases import find_base, load_base
+from server.training.lora.bases import find_base, load_base, transformer_config
 from server.training.lora.batches import make_batch
 from server.training.lora.checkpoints import WEIGHTS_FILE, Checkpoints
 from server.training.lora.config import TrainingConfig
@@ -22,9 +20,10 @@ from server.training.lora.devices import compute_dtype, make_accelerator, passes
 from server.training.lora.errors import TrainingError
 from server.training.lora.folder import CHECKPOINTS, CONFIG_FILE, own_folder, result_metadata
 from server.training.lora.interruption import Interruption
+from server.training.lora.learner import Learner
 from server.training.lora.memory import TrainingMemory
 from server.training.lora.objective import Objective
-from server.training.lora.optimisation import check_8bit, make_optimizer, make_schedule
+from server.training.lora.optimisation import check_8bit
 from server.training.lora.records import Figures, Records
 from server.training.lora.validation import Validation
 from server.transpixar import GenerationCancelled
@@ -79,27 +78,25 @@ class Trainer:
 
         # 1. Base and data
         self._base = find_base(config.base, data_dir, model_dirs)
-        self._pipe = load_base(self._base, self._dtype)
-        self._data = TrainingData(self._base, self._pipe.transformer, config)
+        transformer = transformer_config(self._base)
+        self._data = TrainingData(self._base, transformer, config)
+        self.rgb = self._data.rgb
         if not self._data.is_encoded_by(self._base):
             self._say(
                 f"The clips in {config.cache} were encoded by another file of an autoencoder than that of "
                 f"{self._base.name}; where it is another model's, prepare them anew."
             )
-        self.rgb = self._data.rgb
-        self._alphas_cumprod = self._pipe.scheduler.alphas_cumprod.float()
 
         # 2. Does it fit?
-        memory = TrainingMemory.of(
-            self._pipe.transformer.config, config, self._data.sizes, dtype_bytes=self._dtype.itemsize, world=world
-        )
-        # What other processes on a CPU are about to take is not free.
-        share = 1 if self._device.type != "cpu" else world
-        available = available_bytes(self._device) // share
+        memory = TrainingMemory.of(transformer, config, self._data.sizes, dtype_bytes=self._dtype.itemsize, world=world)
+        # Processes on a CPU share its memory.
+        available = available_bytes(self._device) // (world if self._device.type == "cpu" else 1)
         self._say("\n".join(memory.sentences(available)))
         memory.check(available, config)
 
         # 3. What is learned
+        self._pipe = load_base(self._base, self._dtype)
+        self._alphas_cumprod = self._pipe.scheduler.alphas_cumprod.float()
         self._validation = None
         if self.is_main:
             self._validation = Validation.prepare(
@@ -110,11 +107,8 @@ class Trainer:
                 text_length=self._data.empty_text.shape[0],
                 is_premultiplied=self.rgb == "premultiplied",
             )
-        self._adapter = RGBAAdapter(self._pipe.transformer, config)
-        self._adapter.to(self._device)
+        self._learner = Learner(self._pipe.transformer, config, self._device)
         free_unused_memory(self._device)
-        self._optimizer = make_optimizer(self._adapter.parameters, config)
-        self._schedule = make_schedule(self._optimizer, config)
         self._objective = Objective(self._pipe, self.accelerator, config, self._dtype)
 
         # 4. Where it stopped
@@ -140,29 +134,36 @@ class Trainer:
                 return self._train(None)
             with own_folder(self.config) as folder, Records(folder, self.iteration) as records:
                 return self._train(records)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise TrainingError(
+                f"Memory has run out after update {self.iteration}. Close what else uses the device and give the same "
+                "command again, or prepare smaller or shorter clips for a new run."
+            ) from error
         finally:
             self.accelerator.end_training()
 
     # ---- the loop ----
 
     def _train(self, records: Records | None) -> Outcome:
-        config, interruption = self.config, self._interruption
+        config = self.config
         bar = tqdm(
             total=config.iterations, initial=self.iteration, unit="update", file=sys.stderr, dynamic_ncols=True,
             disable=records is None, smoothing=0.05,
         )  # fmt: skip
-        with bar, interruption.watched():
+        with bar, self._interruption.watched():
             while self.iteration < config.iterations:
                 figures = self._update()
+                if figures is None:
+                    self._save()
+                    break
                 if records is not None:
                     records.add(figures)
                     bar.set_postfix_str(f"rgb {figures.rgb:.3f}, alpha {figures.alpha:.3f}", refresh=False)
                     bar.update()
-                stopping = interruption.is_asked(self.accelerator)
-                if stopping or self._is_due(config.checkpoint_every):
+                if self._is_due(config.checkpoint_every):
                     self._save()
-                if stopping:
-                    break
                 if self._is_due(config.validation_every):
                     self._validate(records)
         if self.iteration < config.iterations:
@@ -170,12 +171,20 @@ class Trainer:
             return Outcome(self.iteration, None)
         return Outcome(self.iteration, self._write_result())
 
-    def _update(self) -> Figures:
-        """Make one update of the weights."""
+    def _update(self) -> Figures | None:
+        """Make one update of the weights; None when somebody has asked to stop, and all is as it was before it.
+
+        At full size an update takes minutes, longer than a cluster waits.
+        """
         accelerator, config = self.accelerator, self.config
+        before = self._data.state_dict()
         halves = torch.zeros(2, device=self._device)
         passes = self._data.passes(self._passes, accelerator.process_index, accelerator.num_processes)
         for index, (first_slot, clips) in enumerate(passes):
+            if self._interruption.is_asked(accelerator):
+                self._data.load_state_dict(before)
+                self._learner.forget()
+                return None
             batch = make_batch(
                 clips,
                 self._data.empty_text,
@@ -190,17 +199,7 @@ class Trainer:
                 losses = self._objective.losses(batch, Clip(*clips[0].bucket))
                 accelerator.backward(self._objective.weigh(losses) / self._passes)
             halves += losses.detach() / self._passes
-        norm: float = torch.nn.utils.clip_grad_norm_(self._adapter.parameters, config.max_gradient_norm).item()
-        if not math.isfinite(norm):
-            raise TrainingError(
-                f"The gradients of update {self.iteration + 1} are not finite; go on from the last checkpoint with a "
-                f"smaller --learning-rate than {config.learning_rate:g} and a new --out, or with --precision fp32."
-            )
-        rate = float(self._schedule.get_last_lr()[0])
-        self._optimizer.step()
-        self._schedule.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        self._adapter.update_average()
+        norm, rate = self._learner.step()
         self.iteration += 1
         halves = accelerator.reduce(halves, "mean")
         rgb, alpha = halves.tolist()
@@ -213,7 +212,7 @@ class Trainer:
         if records is not None and self._validation is not None:
             self._pipe.should_stop = self._interruption.is_asked_here
             try:
-                clips = self._validation.make_clips(self._adapter, self._device)
+                clips = self._validation.make_clips(self._learner.adapter, self._device)
                 records.add_clips(self.iteration, clips, self.config.validation_prompts)
             except GenerationCancelled:
                 pass  # somebody waits for the end of the run
@@ -234,17 +233,13 @@ class Trainer:
             return
         self._saved = self.iteration
         if self.is_main:
-            average = self._adapter.average
             state = {
                 "iteration": self.iteration,
                 "config": self.config.model_dump(mode="json"),
-                "weights": self._adapter.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "schedule": self._schedule.state_dict(),
-                "average": None if average is None else average.state_dict(),
+                "learner": self._learner.state_dict(),
                 "data": self._data.state_dict(),
             }
-            self._checkpoints.save(self.iteration, state, self._adapter.released_weights(), self._metadata())
+            self._checkpoints.save(self.iteration, state, self._learner.adapter.released_weights(), self._metadata())
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> int:
@@ -258,12 +253,7 @@ class Trainer:
                 f"The run in {self.config.out} was started with another {', '.join(changed)}; go on with the settings "
                 f"in its {CONFIG_FILE}, or give another --out for a new run."
             )
-        self._adapter.load_state_dict(state["weights"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        if self._adapter.average is not None:
-            self._adapter.average.load_state_dict(state["average"])
-            self._adapter.average.to(self._device)
+        self._learner.load_state_dict(state["learner"])
         self._data.load_state_dict(state["data"])
         self._say(f"Going on after update {state['iteration']}.")
         return int(state["iteration"])
@@ -271,7 +261,7 @@ class Trainer:
     def _write_result(self) -> Path:
         path = self.config.out / WEIGHTS_FILE
         if self.is_main:
-            write_rgba_weights(self._adapter.released_weights(), path, self._metadata())
+            write_rgba_weights(self._learner.adapter.released_weights(), path, self._metadata())
         self.accelerator.wait_for_everyone()
         return path
 

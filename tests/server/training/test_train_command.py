@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(options: list[str], tmp_path: 
     _, said = running.communicate(timeout=60)
 
     assert running.returncode == 130
-    assert "Stopping after this update" in said
+    assert "Stopping with a checkpoint" in said
     assert "Traceback" not in said
     made = len(rows(out))
     assert f"Stopped after {made} updates" in said

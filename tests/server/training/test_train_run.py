@@ -14,6 +14,7 @@ from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
 from server.training.lora.trainer import Trainer
 from tests.server.training.prepared_clips import BUCKETS, write_cache
+from tests.tiny_model import write_tiny_model
 
 TINY_SIZE = BUCKETS[0]
 
@@ -93,6 +94,27 @@ def test_checkpoints_do_not_depend_on_how_activations_are_kept(settings: dict, t
     assert all(torch.equal(again[key], kept[key]) for key in kept)
 
 
+def test_a_run_that_is_stopped_within_an_update_goes_on_with_the_same_losses(settings: dict, tmp_path: Path) -> None:
+    train(settings, tmp_path, out=tmp_path / "whole")
+    trainer = Trainer(TrainingConfig(**settings), tmp_path)
+    asked = iter([False] * 9 + [True])  # in the second of the four passes of the third update
+    trainer._interruption.is_asked = lambda accelerator: next(asked)
+    outcome = trainer.run()
+    assert (outcome.iteration, outcome.weights) == (2, None)
+    train(settings, tmp_path)
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+
+
+def test_a_loss_that_explodes_ends_the_run_and_spoils_no_checkpoint(settings: dict, tmp_path: Path) -> None:
+    trainer = Trainer(TrainingConfig(**settings | {"checkpoint_every": 1}), tmp_path)
+    objective, losses_of = trainer._objective, trainer._objective.losses
+    objective.losses = lambda *given: losses_of(*given) * (float("nan") if trainer.iteration == 2 else 1)
+    with pytest.raises(TrainingError, match="gradients are not finite any more"):
+        trainer.run()
+    last = load_file(tmp_path / "run" / "checkpoints" / "000002" / "rgba_lora.safetensors")
+    assert all(value.isfinite().all() for value in last.values())
+
+
 def test_only_the_newest_checkpoints_stay(settings: dict, tmp_path: Path) -> None:
     train(settings, tmp_path, checkpoint_every=1, keep_checkpoints=2)
     checkpoints = sorted((tmp_path / "run" / "checkpoints").iterdir())
@@ -119,7 +141,7 @@ def test_other_data_in_the_same_folder_is_refused(settings: dict, tmp_path: Path
 def test_a_run_with_bfloat16_keeps_what_is_trained_in_float32(settings: dict, tmp_path: Path) -> None:
     config = TrainingConfig(**settings | {"precision": "bf16", "iterations": 2, "gradient_checkpointing": True})
     trainer = Trainer(config, tmp_path)
-    assert {parameter.dtype for parameter in trainer._adapter.parameters} == {torch.float32}
+    assert {parameter.dtype for parameter in trainer._learner.adapter.parameters} == {torch.float32}
     outcome = trainer.run()
     result = load_file(outcome.weights)
     assert {value.dtype for value in result.values()} == {torch.bfloat16}
@@ -147,9 +169,12 @@ def test_losses_and_clips_are_in_tensorboard(settings: dict, tmp_path: Path) -> 
     assert events.Tags()["images"] == ["validation"]
 
 
-def test_an_image_to_video_base_learns_from_first_frames(settings: dict, tmp_path: Path) -> None:
-    from tests.tiny_model import write_tiny_model
+def test_a_base_with_added_positions_learns_in_every_size(settings: dict, tmp_path: Path) -> None:
+    base = write_tiny_model(tmp_path / "base", sincos=True)
+    assert train(settings, tmp_path, base=str(base), iterations=3).is_file()
 
+
+def test_an_image_to_video_base_learns_from_first_frames(settings: dict, tmp_path: Path) -> None:
     base = write_tiny_model(tmp_path / "base", image_to_video=True)
     cache = write_cache(tmp_path / "cache", first_frames=True, buckets=(TINY_SIZE,))
     Image.new("RGB", (40, 20), "orange").save(tmp_path / "first.png")
