@@ -1,14 +1,17 @@
 """Where the server is when the preferences do not say: what this Blender has started, else what `server.json` names.
 
-Asked at every redraw, so the file is read once a second at most.
+Asked at every redraw; while the server is watched, the timer reads the file, so that drawing need not.
 """
 
 import time
 
+import bpy
+
 from ..core.server_file import RunningServer, read_record
 from ..core.server_options import data_folder
 
-_READ_INTERVAL_S = 1.0
+# Without a window no timer runs, and nothing is drawn that the disk could hold up.
+_STALE_S = 0.5 if bpy.app.background else 5.0
 
 _started_at: str | None = None
 _found: RunningServer | None = None
@@ -28,11 +31,14 @@ def started_at() -> str | None:
     return _started_at
 
 
-def found(command: str) -> RunningServer | None:
-    """The running server whose data folder is that of the command in the preferences ("": the user's)."""
+def found(command: str, stale_s: float = _STALE_S) -> RunningServer | None:
+    """The running server whose data folder is that of the command in the preferences ("": the user's).
+
+    The file is read when what is known of it is `stale_s` old.
+    """
     global _found, _looked_up
     now = time.monotonic()
-    if _looked_up is None or _looked_up[0] != command or now - _looked_up[1] >= _READ_INTERVAL_S:
+    if _looked_up is None or _looked_up[0] != command or now - _looked_up[1] >= stale_s:
         _found, _looked_up = read_record(data_folder(command)), (command, now)
     return _found
 

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..bl import server
+from ..bl import server_child
 from ..core import server_log
 
 TEXT_NAME = "TransPixar Server Log"
@@ -18,10 +18,8 @@ class TRANSPIXAR_OT_show_server_log(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only when Blender has started a server, now or earlier."""
-        if not server.has_log():
-            cls.poll_message_set(
-                "Blender has not started a server yet; others write to their own terminals"
-            )
+        if not server_child.has_log():
+            cls.poll_message_set("Blender has not started a server yet; others write to their own terminals")
             return False
         return True
 
@@ -44,6 +42,6 @@ class TRANSPIXAR_OT_show_server_log(bpy.types.Operator):
 def _fill_text() -> bpy.types.Text:
     text = bpy.data.texts.get(TEXT_NAME) or bpy.data.texts.new(TEXT_NAME)
     text.clear()
-    text.write("\n".join(server_log.tail(server.launcher().log)) + "\n")
+    text.write("\n".join(server_log.tail(server_child.launcher().log)) + "\n")
     text.current_line_index = max(0, len(text.lines) - 1)
     return text

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..bl import server
+from ..bl import server, server_child
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
@@ -25,7 +25,7 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Refused while one runs."""
-        if server.launcher().runs:
+        if server_child.launcher().runs:
             cls.poll_message_set("The server runs already")
             return False
         return True

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..bl import server
+from ..bl import server, server_child
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
@@ -35,7 +35,7 @@ class TRANSPIXAR_OT_stop_server(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Stop it; the panel shows how it goes. A server that Blender has not started is ended only after asking."""
-        if not server.launcher().runs:
+        if not server_child.launcher().runs:
             return context.window_manager.invoke_confirm(self, event)
         return {"FINISHED"} if self._stop(context) else {"CANCELLED"}
 

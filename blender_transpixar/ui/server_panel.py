@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from ..bl import server, server_models
+from ..bl import server, server_child, server_models
 from ..core.server_models import ServerModel
 from ..core.server_state import Condition, Remedy, ServerState
 from ..operators.accept_licences import TRANSPIXAR_OT_accept_licences
@@ -60,7 +60,7 @@ class ServerSection(Section):
         _draw_state(layout, context, state)
         _draw_facts(layout, state)
         row = layout.row(align=True)
-        if state.answers or server.launcher().runs:
+        if state.answers or server_child.launcher().runs:
             row.operator(TRANSPIXAR_OT_stop_server.bl_idname, icon="CANCEL")
         elif state.remedy is not Remedy.START:
             row.operator(TRANSPIXAR_OT_start_server.bl_idname, icon="PLAY")

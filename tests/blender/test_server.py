@@ -16,7 +16,7 @@ import bpy
 import pytest
 
 from blender_transpixar import preferences as addon_preferences
-from blender_transpixar.bl import pump, server, server_models
+from blender_transpixar.bl import pump, server, server_child, server_models
 from blender_transpixar.core.process_id import is_running
 from blender_transpixar.core.server_file import read_record
 from blender_transpixar.core.server_state import Condition
@@ -98,21 +98,22 @@ def test_one_that_runs_is_found_at_its_own_port_and_can_be_stopped(preferences, 
     assert addon_preferences.server_url(bpy.context) == running.url
     tick_until(lambda: server.state().answers)
     assert bpy.ops.transpixar.start_server() == {"FINISHED"}
-    assert not server.launcher().runs
+    assert not server_child.launcher().runs
     assert bpy.ops.transpixar.stop_server() == {"FINISHED"}
     assert not server.state().answers
     running.stop()
 
 
 def test_a_crash_is_told_in_words_until_the_settings_are_others(own_server: Path, preferences):
-    preferences.server_command += " --device cuda:99"
+    wrong = " --model-dir /nowhere"
+    preferences.server_command += wrong
     with pytest.raises(RuntimeError):
         bpy.ops.transpixar.start_server()
     state = server.state()
     assert state.condition is Condition.CRASHED
     assert "Traceback" not in state.sentence
     assert draw_row().labels[0].startswith(state.sentence[:40])
-    preferences.server_command = preferences.server_command.removesuffix(" --device cuda:99")
+    preferences.server_command = preferences.server_command.removesuffix(wrong)
     assert known().condition is Condition.NOT_FOUND
 
 
@@ -124,7 +125,7 @@ def test_a_taken_port_is_a_reason_only_where_it_was_chosen(own_server: Path, pre
 
 
 def test_without_settings_it_says_what_is_missing(preferences, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(server, "_places", lambda: [tmp_path])
+    monkeypatch.setattr(server_child, "_places", lambda: [tmp_path])
     with socket.create_server(("127.0.0.1", 0)) as free:
         preferences.server_address = f"localhost:{free.getsockname()[1]}"
     state = known()
@@ -190,9 +191,10 @@ def test_models_are_loaded_and_their_licences_read(connected: Path):
     tick_until(lambda: server_models.last().finished)
     assert any("needs your consent" in label for label in draw_section().labels)
     assert bpy.ops.transpixar.load_model(model=MODEL_NAME) == {"FINISHED"}
-    tick_until(lambda: server.state().model(MODEL_NAME).loaded)
     assert bpy.ops.transpixar.unload_model(model=MODEL_NAME) == {"FINISHED"}
-    tick_until(lambda: not server.state().model(MODEL_NAME).loaded)
+
+
+def test_a_server_that_is_ready_takes_no_room_in_the_panel(connected: Path):
     tick_until(lambda: server.state().condition is Condition.READY)
     assert draw_row().labels == draw_row().operators == []
 
