@@ -10,19 +10,17 @@ from ..core.errors import InvalidClipError
 from ..core.sequence import Sequence
 from .clip_keys import as_sequence
 
-_DEPTHS_WITHOUT_ALPHA = (8, 24)
 # Tells our image sequences from those that the artist loaded.
 _PLACED = "transpixar_placed"
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """An image sequence, its size in pixels, and whether its files can have an alpha channel."""
+    """An image sequence and its size in pixels, which Blender does not tell of sequences."""
 
     image: bpy.types.Image
     width: int
     height: int
-    has_alpha: bool
 
 
 def load_frames(clip: Clip | Sequence, name: str) -> Frames:
@@ -42,7 +40,6 @@ def load_frames(clip: Clip | Sequence, name: str) -> Frames:
     if not width or not height:
         bpy.data.images.remove(image)
         raise InvalidClipError(f"{path} could not be read as an image. {again}")
-    has_alpha = image.depth not in _DEPTHS_WITHOUT_ALPHA
     image.name = name
     image.source = "SEQUENCE"
     if sequence.clip is not None:
@@ -51,7 +48,7 @@ def load_frames(clip: Clip | Sequence, name: str) -> Frames:
         image.colorspace_settings.name = "sRGB"
     image.filepath = path_for_blend_file(path)
     image[_PLACED] = True
-    return Frames(image, width, height, has_alpha)
+    return Frames(image, width, height)
 
 
 def show_frames(image: bpy.types.Image, clip: Clip) -> None:

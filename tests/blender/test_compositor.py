@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from blender_transpixar.bl import compat
+from blender_transpixar.bl.shown_clips import all_showing, show_instead
+from blender_transpixar.bl.target import Target
+from blender_transpixar.core.clip import Clip
 from tests.addon.made_clips import write_clip
 from tests.blender.over import BACKGROUNDS, DISC, disc, over_in_linear_light, write_disc
 from tests.blender.rendering import SIZE, fill_background, render, set_up
@@ -97,3 +100,33 @@ def test_undone_nothing_is_left(scene: bpy.types.Scene, tmp_path: Path):
     bpy.ops.ed.undo()
     tree = compat.compositor_tree(bpy.context.scene)
     assert tree is None or not [node for node in tree.nodes if node.bl_idname == "CompositorNodeImage"]
+
+
+def test_another_version_of_the_clip_stays_where_the_first_one_was(scene: bpy.types.Scene, tmp_path: Path):
+    first = write_disc(tmp_path / "first", (255, 0, 0))
+    place(first, fit_method="FIT", repeat="FOREVER")
+    whole = render(scene, START, tmp_path / "out.png")
+    box = {"width": 2 * DISC, "height": 2 * DISC, "x": DISC, "y": 0}
+    cropped = Clip.open(write_disc(tmp_path / "cropped", (255, 0, 0), canvas=box))
+    (showing,) = all_showing(scene, cropped)
+    show_instead(showing, cropped, scene)
+    alpha = render(scene, START + 100, tmp_path / "out.png")[..., 3]
+    assert alpha[SIZE // 4, 3 * SIZE // 4] == pytest.approx(1.0, abs=1 / 255)
+    assert alpha[:, : SIZE // 2 - 1].max() == 0.0
+    (showing,) = all_showing(scene, cropped)
+    assert showing.clip == cropped
+    show_instead(showing, Clip.open(first), scene)
+    np.testing.assert_array_equal(render(scene, START, tmp_path / "out.png"), whole)
+
+
+def test_new_clips_go_where_the_panel_says(scene: bpy.types.Scene, tmp_path: Path):
+    clip = write_clip(tmp_path)
+    settings = scene.transpixar.placement
+    placed = {}
+    for place_as in ("PLANE", "STRIP", "COMPOSITOR"):
+        settings.place_as = place_as
+        placed[place_as] = Target(bpy.context).place(clip)
+    assert isinstance(placed["PLANE"], bpy.types.Object)
+    assert compat.strip_range(placed["STRIP"])[0] == START
+    assert placed["COMPOSITOR"].bl_idname == "CompositorNodeImage"
+    assert len(all_showing(scene, Clip.open(clip))) == 3
