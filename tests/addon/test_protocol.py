@@ -8,14 +8,40 @@ from hypothesis import strategies as st
 
 from blender_transpixar.core.backoff import Backoff
 from blender_transpixar.core.pipe import PipeReader
-from blender_transpixar.core.protocol import Cancel, Failed, Generate, PreviewReady, Reconnecting, decode, encode
+from blender_transpixar.core.protocol import (
+    Cancel,
+    ClipReady,
+    Done,
+    Failed,
+    Generate,
+    Move,
+    PreviewReady,
+    Reconnecting,
+    decode,
+    encode,
+)
 
 TAGS = st.integers(0, 10**6)
 MESSAGES = st.one_of(
-    st.builds(Generate, TAGS, st.text(), st.dictionaries(st.text(), st.text() | st.integers()), st.text(), st.text()),
+    st.builds(
+        Generate,
+        TAGS,
+        st.text(),
+        st.dictionaries(st.text(), st.text() | st.integers()),
+        st.text(),
+        st.text(),
+        key=st.text(),
+        job=st.none() | st.text(),
+        first_frame_file=st.none() | st.text(),
+        patient=st.booleans(),
+        history=st.none() | st.text(),
+    ),
+    st.builds(Move, TAGS, st.text()),
+    st.builds(ClipReady, TAGS, st.text(), st.integers(1), st.none() | st.integers()),
+    st.builds(Done, TAGS),
     st.builds(Cancel, TAGS),
     st.builds(PreviewReady, TAGS, st.text(), st.integers(), st.integers(), st.integers()),
-    st.builds(Reconnecting, TAGS, st.floats(0, 10)),
+    st.builds(Reconnecting, TAGS, st.floats(0, 10), st.text()),
     st.builds(Failed, TAGS, st.dictionaries(st.text(), st.none() | st.text())),
 )
 
