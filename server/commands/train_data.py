@@ -64,10 +64,15 @@ def _check(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     # Here, because it brings torch, which checking does without.
+    import diffusers
     import torch
+    import transformers
 
     from server.training.data.preparing import prepare
 
+    # Their bars for loading would run into the one of this command.
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     base = options.base or _DEFAULT_BASE
     folder = _base_folder(options, base)
     device = options.device
@@ -83,8 +88,8 @@ def _prepare(options: argparse.Namespace) -> int:
         raise MemoryError from None
     _print(prepared.report)
     if prepared.clips:
-        there = prepared.clips - prepared.made
-        print(f"{prepared.clips} clips are prepared in {cache}: {prepared.made} made now, {there} there before.")
+        clips = f"{prepared.clips} clip{'' if prepared.clips == 1 else 's'}"
+        print(f"{clips} prepared in {cache}: {prepared.made} now, {prepared.clips - prepared.made} before.")
         print(f"To train: python -m server train --base {base} --cache {cache} --out DIR")
     return 0 if prepared.report.is_usable else 1
 
@@ -165,8 +170,7 @@ def _add_preparation(group: argparse._ArgumentGroup) -> None:
         "--decontaminate",
         choices=["auto", "always", "off"],
         default="auto",
-        help="take a background's colour out of the edges: where it is surely there (auto); always for clips that show "
-        "the camera's picture under their transparent pixels",
+        help="take a background's colour out of the edges: of fgr/ and pha/ where one is found (auto), or of all clips",
     )
 
 

@@ -99,19 +99,20 @@ def _checked(
     checked.mean_alpha, checked.highest_alpha = round(observed.mean_alpha, 5), round(observed.highest_alpha, 5)
     checked.thumbnails = observed.thumbnails
     yield from observed.problems(clip.name)
-    found = contamination(observed, clip, settings.decontaminate if settings else "auto")
-    yield from problems_of_background(clip.name, found)
+    yield from edges_of(clip, observed, settings.decontaminate if settings else "auto")[1]
 
 
-def contamination(observed: Observed, clip: FoundClip, decontaminate: Decontaminate) -> Contamination:
-    """What is to be taken out of a clip's edges."""
-    if decontaminate == "off":
-        return CLEAN
-    found = contamination_of(observed.kept, is_pair=clip.matte is not None)
-    return PICTURE if found == CLEAN and decontaminate == "always" else found
-
-
-def problems_of_background(name: str, found: Contamination) -> Iterator[Problem]:
-    """What is said about it."""
-    if found.sentence:
-        yield Problem(name, "warning", "background", found.sentence)
+def edges_of(clip: FoundClip, observed: Observed, decontaminate: Decontaminate) -> tuple[Contamination, list[Problem]]:
+    """What is to be taken out of a clip's edges, and what is to be said about them."""
+    is_pair = clip.matte is not None
+    suspected = CLEAN if decontaminate == "off" else contamination_of(observed.kept, is_pair=is_pair)
+    if decontaminate == "always":
+        removed = PICTURE if suspected == CLEAN else suspected
+    else:
+        removed = suspected if is_pair else CLEAN
+    if suspected == CLEAN:
+        return removed, []
+    sentence = f"Its edges may be mixed with {suspected}; if it was keyed, un-mix them with --decontaminate always."
+    if removed != CLEAN:
+        sentence = f"Its edges are mixed with {suspected}; preparation un-mixes them (--decontaminate off leaves them)."
+    return removed, [Problem(clip.name, "warning", "background", sentence)]

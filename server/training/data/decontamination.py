@@ -4,7 +4,9 @@ Footage that was keyed, or cut out with a matte, often keeps the mixture C = a F
 straight alpha wants F alone. A model that learns from it learns the fringe. Whether a clip has one is measured from its
 pixels:
 
-1. If all half-transparent pixels say the same B, there was one backdrop (see `server.media.steps.backdrop`).
+1. If all half-transparent pixels say the same B, there may have been one backdrop (see `server.media.steps.backdrop`).
+   An effect whose outline has one colour of its own says so too; but its colour does not go over into B as its alpha
+   does. So the mixture must explain the colours, and they must follow alpha.
 2. Else, where colour and matte came as a pair, the colour is often the camera's whole picture. The colours F and B of
    the opaque and of the transparent pixels around are continued into the edge (pull-push, see `server.media.straight`),
    and k in
@@ -18,9 +20,10 @@ pixels:
    (Forte and Pitié, Approximate Fast Foreground Colour Estimation, 2021), which trusts the neighbours where
    alpha is low, because B is only estimated, and C itself where it is high.
 
-The second is not done for other clips unless it is asked for: a soft effect whose own colours change towards its
-outline and go on under transparent pixels looks just the same. A clip with neither is left as it is, but for the colour
-where nearly nothing is visible.
+Neither can be told for sure from a soft effect whose own colours change towards its outline: a white shockwave with an
+orange rim is the same pixels as a white ring before orange. So what is suspected of such clips is only said, and taken
+out where colour and matte came as a pair, or where it is asked for. Without it a clip is left as it is, but for the
+colour where nearly nothing is visible.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ _SOFT = 1 / 10, 9 / 10
 _LEAST_DISTANCE = 0.1
 _ENOUGH_PIXELS = 100
 _MIXED = 0.5
+_MOST_ERROR = 0.05
+_MOST_UNEVEN = 0.35
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,10 @@ class Contamination:
     kind: Literal["none", "one colour", "picture"]
     colour: tuple[float, float, float] | None = None
 
-    @property
-    def sentence(self) -> str:
-        """What is done about it; empty for none."""
-        if self.kind == "none":
-            return ""
-        what = "what its transparent pixels show"
-        if self.colour is not None:
-            what = f"a background of the colour {', '.join(f'{channel:.2f}' for channel in self.colour)}"
-        return f"Its edges are mixed with {what}; preparation un-mixes them (--decontaminate off leaves them)."
+    def __str__(self) -> str:
+        if self.colour is None:
+            return "what its transparent pixels show"
+        return f"a background of the colour {', '.join(f'{channel:.2f}' for channel in self.colour)}"
 
 
 CLEAN, PICTURE = Contamination("none"), Contamination("picture")
@@ -79,9 +79,33 @@ def contamination_of(frames: Iterable[Frame], *, is_pair: bool) -> Contamination
     frames = list(frames)
     # Colour under transparent pixels may be anything, also black by habit, which is no evidence of a black backdrop.
     backdrop = estimated_backdrop(map(_without_hidden_colour, frames))
-    if backdrop is not None:
+    if backdrop is not None and is_mixture(frames, backdrop):
         return Contamination("one colour", (float(backdrop[0]), float(backdrop[1]), float(backdrop[2])))
     return PICTURE if is_pair and mixing(frames) >= _MIXED else CLEAN
+
+
+def is_mixture(frames: Iterable[Frame], backdrop: Colours) -> bool:
+    """Whether half-transparent pixels are C = a F + (1 - a) B, for the backdrop B (3,) and F from the opaque pixels.
+
+    The median error must be small, and the way from F to B that their colours have gone must grow with 1 - a: by least
+    squares about in proportion.
+    """
+    clearness, ways, errors = [], [], []
+    for frame in frames:
+        alpha = frame[..., 3]
+        effect = _continued(frame[..., :3], frame[..., 3:] >= _CORE)
+        soft = (alpha >= _SOFT[0]) & (alpha <= _SOFT[1])
+        if effect is None or not soft.any():
+            continue
+        own, seen, share = effect[soft], frame[..., :3][soft], (1 - alpha)[soft]
+        distance = backdrop - own
+        errors.append(np.abs(seen - own - share[:, None] * distance).max(axis=1))
+        ways.append(((seen - own) * distance).sum(axis=1) / np.maximum((distance * distance).sum(axis=1), 1e-4))
+        clearness.append(share)
+    if sum(map(len, ways)) < _ENOUGH_PIXELS or np.median(np.concatenate(errors)) > _MOST_ERROR:
+        return False
+    slope = float(np.polyfit(np.concatenate(clearness), np.concatenate(ways), 1)[0])
+    return abs(slope - 1) <= _MOST_UNEVEN
 
 
 def mixing(frames: Iterable[Frame]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
+from transformers import AutoTokenizer
 
 from server.training.data.background import on_background
 from server.training.data.base_model import BaseModelFacts
@@ -29,6 +30,14 @@ class TextEncoder:
     def __init__(self, model: BaseModelFacts, device: torch.device, dtype: torch.dtype) -> None:
         self._model, self._device, self._dtype = model, device, dtype
         self._pipe: Any = None
+        self._tokenizer: Any = None
+
+    def token_count(self, caption: str) -> int:
+        """How many tokens a caption has; the model reads the first `text_length` of them."""
+        if self._tokenizer is None:
+            folder = self._model.folder / "tokenizer"
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return len(self._tokenizer(caption).input_ids)
 
     def __call__(self, caption: str) -> torch.Tensor:
         """The embedding ``(L, D)`` of a caption, or of none for the empty text, on the CPU.

@@ -7,7 +7,7 @@ finds one taken goes on with the next clip and comes back in the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from server.media.stream import ClipStream
 from server.training.data.base_model import BaseModelFacts
 from server.training.data.cache_index import CacheIndex, latents_file, text_file
-from server.training.data.checking import contamination, problems_of_background
+from server.training.data.checking import edges_of
 from server.training.data.decontamination import decontaminated
 from server.training.data.encoding import TextEncoder, VideoEncoder, default_dtype, encode_part
 from server.training.data.fitting import Frames, at_training_rate, cover, parts_of
@@ -85,6 +85,7 @@ def prepare(
     made = 0
     if planned:
         texts = TextEncoder(model, device, dtype)
+        report.add(_too_long(planned, encoders, texts))
         _encode_texts(cache, planned, encoders, texts)
         del texts  # 9.5 GB at full size
         work = _Work(cache, settings, report, model, device, dtype)
@@ -111,6 +112,17 @@ def _encoders(model: BaseModelFacts, dtype: torch.dtype) -> Encoders:
         text_length=model.text_length,
         first_frames=model.is_image_to_video,
     )
+
+
+def _too_long(planned: list[PlannedClip], encoders: Encoders, texts: TextEncoder) -> Iterator[Problem]:
+    for clip in planned:
+        count = max(texts.token_count(caption) for caption in clip.captions)
+        if count > encoders.text_length:
+            sentence = (
+                f"A caption of it has {count} tokens, of which the model reads the first {encoders.text_length}; "
+                "shorten it."
+            )
+            yield Problem(clip.clip.name, "warning", "captions", sentence)
 
 
 def _encode_texts(cache: Path, planned: list[PlannedClip], encoders: Encoders, encode: TextEncoder) -> None:
@@ -181,8 +193,8 @@ class _Work:
             observed = self._observed(stream, name, problems)
             if any(problem.severity == "error" for problem in problems):
                 return
-            found = contamination(observed, planned.clip, settings.decontaminate)
-            problems.extend(problems_of_background(name, found))
+            found, remarks = edges_of(planned.clip, observed, settings.decontaminate)
+            problems.extend(remarks)
             stream = at_training_rate(stream, settings.fps)
             if settings.decontaminate != "off":
                 stream = stream.map(lambda frame: decontaminated(frame, found))

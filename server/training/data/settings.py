@@ -36,8 +36,8 @@ class PreparationSettings:
         fps: frames a second that clips are brought to; None leaves each at its own.
         most_parts: into how many clips a long one is cut at most.
         background: what the RGB half shows where the effect is not.
-        decontaminate: whether a background's colour is taken out of the edges: where one is found, or of every clip
-            that shows one under its transparent pixels, or never.
+        decontaminate: whether a background's colour is taken out of the edges: of pairs of colour and matte where one
+            is found, of every clip that has or hides one, or never.
         reading: how the files are read.
         tiled: whether the autoencoder works in tiles, which takes less memory and changes the latents a little.
     """

@@ -1,11 +1,17 @@
 """What becomes of a clip's pixels before they are encoded: no fringe, and a background of the clip's own colours."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from server.training.data.background import blurred_background, on_background
+from server.training.data.checking import edges_of
 from server.training.data.decontamination import CLEAN, PICTURE, contamination_of, decontaminated, mixing
+from server.training.data.finding import FoundClip
+from server.training.data.judging import Observed
+from server.training.effects import random_look, render
 from tests.server.media.made_streams import effect
 
 SKIN = np.array([0.8, 0.6, 0.5], np.float32)
@@ -41,7 +47,7 @@ def test_a_backdrop_of_one_colour_is_found_and_taken_out():
     found = contamination_of(clip, is_pair=False)
     assert found.kind == "one colour"
     np.testing.assert_allclose(found.colour, GREEN, atol=0.05)
-    assert "0.10, 0.70, 0.20" in found.sentence
+    assert str(found) == "a background of the colour 0.10, 0.70, 0.20"
     mended = decontaminated(clip[0], found)
     assert np.abs(mended[..., :3] - SKIN)[edge(mended)].max() < 0.1
     assert np.array_equal(mended[..., 3], clip[0][..., 3])
@@ -79,6 +85,28 @@ def test_straight_colour_is_left_alone_whatever_is_hidden_under_it(hidden, is_pa
 
 def test_a_soft_effect_whose_colours_go_on_is_no_mixture():
     assert contamination_of(effect(96, 64, 4), is_pair=False) == CLEAN
+
+
+def test_only_pairs_are_unmixed_unless_it_is_asked_for():
+    observed = Observed(1)
+    observed.add(photographed(disc(), GREEN))
+    movie, pair = FoundClip("a.mov", Path("a.mov")), FoundClip("fgr/a.mov", Path("a.mov"), matte=Path("b.mov"))
+    removed, (remark,) = edges_of(movie, observed, "auto")
+    assert removed == CLEAN
+    assert remark.sentence.startswith("Its edges may be mixed with a background of the colour 0.10, 0.70, 0.20")
+    for clip, wish in ((pair, "auto"), (pair, "always"), (movie, "always")):
+        removed, (remark,) = edges_of(clip, observed, wish)
+        assert removed.kind == "one colour"
+        assert "preparation un-mixes them" in remark.sentence
+    assert edges_of(pair, observed, "off") == (CLEAN, [])
+
+
+@pytest.mark.parametrize("family", ["bubbles", "fire", "smoke", "sparks", "lightning"])
+def test_effects_with_colours_of_their_own_at_the_outline_are_no_mixture(family):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        clip = render(random_look(rng, [family]), rng, 5, 64, 64).astype(np.float32)
+        assert contamination_of(list(clip), is_pair=False) == CLEAN
 
 
 def test_frames_without_anything_stay_as_they_are():

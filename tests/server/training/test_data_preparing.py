@@ -21,6 +21,7 @@ from server.training.data.sampler import BucketSampler
 from server.training.data.settings import settings_for
 from tests.server.media.made_streams import effect
 from tests.server.training.data_folders import captioned, clip_folder, movie, pair
+from tests.server.training.test_data_pixels import GREEN, SKIN, disc, photographed
 from tests.tiny_model import MAX_SEQUENCE_LENGTH, write_tiny_model
 
 CLIP = effect(32, 32, 5)
@@ -101,6 +102,15 @@ def test_text_is_what_the_text_encoder_says(folder, tmp_path, model):
     assert cache.captions(0) == ("orange fire", "blue smoke")
     picked = {pick.caption for _, (pick,) in zip(range(20), BucketSampler(cache, 1, seed=1), strict=False)}
     assert picked == {0, 1}
+
+
+def test_a_caption_that_is_too_long_is_named(folder, tmp_path, model):
+    captioned(movie(folder / "a.mkv", CLIP), "orange fire", "a puff of orange smoke and a puff of blue smoke and water")
+    prepared = prepare(folder, model, tmp_path / "cache", settings_for(model))
+    assert [str(problem) for problem in prepared.report.problems] == [
+        "a.mkv: A caption of it has 14 tokens, of which the model reads the first 12; shorten it."
+    ]
+    assert prepared.clips == 1
 
 
 def test_an_image_to_video_base_gets_first_frames(folder, tmp_path):
@@ -240,3 +250,18 @@ def test_two_processes_prepare_the_same_folder_at_once(folder, tmp_path, model_f
     assert all(torch.isfinite(cache[number].latents).all() for number in range(6))
     assert not list((tmp_path / "cache").rglob("*.partial"))
     assert json.loads((tmp_path / "cache" / "cache.json").read_text())["base"] == "tiny"
+
+
+def test_the_background_in_a_pairs_edges_does_not_reach_the_latents(folder, tmp_path, model):
+    frames = np.stack([disc(32, 32, colour=SKIN)] * 5)
+    keyed = np.stack([photographed(frame, GREEN) for frame in frames])
+    captioned(movie(folder / "a.mkv", frames), "a clean one")
+    pair(folder / "set", "b", keyed, as_movies=True)
+    (folder / "set" / "b.txt").write_text("the same before a green screen")
+
+    def distance(wish):
+        settings = settings_for(model, background="blurred", decontaminate=wish)
+        cache = LatentCache.open(prepare(folder, model, tmp_path / wish, settings).cache)
+        return (cache[0].latents - cache[1].latents)[0].float().abs().mean()
+
+    assert distance("auto") < distance("off") / 3
