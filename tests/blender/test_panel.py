@@ -8,12 +8,14 @@ import bpy
 import pytest
 
 from blender_transpixar import registration
-from blender_transpixar.bl import known_models
+from blender_transpixar.bl import known_models, server
 from blender_transpixar.bl.clip_length import scene_frames
 from blender_transpixar.bl.limits import check_values, problems_of
 from blender_transpixar.core.errors import InvalidRequestError
 from blender_transpixar.core.model import Defaults, Limits, Model
+from blender_transpixar.core.server_state import Condition
 from blender_transpixar.ui.sections import Section
+from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
 
 SMALL = Model(
@@ -174,6 +176,23 @@ def test_the_model_field_suggests_what_the_server_has(with_models: bpy.types.Pro
     assert list(known_models.suggest_models(with_models, bpy.context, "shot")) == []
     with_models.model = "one that will come"
     assert problems_of(with_models) == []
+
+
+def test_a_real_server_s_limits_arrive_in_the_panel(connected: Path):
+    settings = bpy.context.scene.transpixar
+    settings.model = MODEL_NAME
+    state = server.wait_while(set(Condition) - {Condition.READY, Condition.BUSY}, patience_s=60)
+    model = known_models.model_named(MODEL_NAME)
+    assert model is not None, state
+    assert (MODEL_NAME, model.title) in list(known_models.suggest_models(settings, bpy.context, ""))
+    settings.width = model.limits.max_width + 1
+    assert [problem.field for problem in problems_of(settings)] == ["width"]
+    with pytest.raises(RuntimeError, match=f"use {model.limits.max_width}"):
+        bpy.ops.transpixar.generate(prompt="smoke")
+    assert bpy.ops.transpixar.fit_to_model() == {"FINISHED"}
+    assert settings.width == model.limits.max_width
+    assert bpy.ops.transpixar.set_size(shape="CAMERA") == {"FINISHED"}
+    assert problems_of(settings) == []
 
 
 def presets() -> list[str]:
