@@ -23,6 +23,7 @@ iface = bpy.app.translations.pgettext_iface
 _NEWEST = 5
 _MOST_OLDER = 50
 _PREVIEW_SCALE = 4.0
+_PLACE_IN_A_ROW = 3
 _ICONS = {
     EntryState.OPEN: "PAUSE",
     EntryState.DELIVERED: "CHECKMARK",
@@ -88,10 +89,13 @@ def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish) -> None:
 
 def _draw_buttons(layout: Any, wish: Wish) -> None:
     row = layout.row(align=True)
-    for clip in wish.clips:
+    for number, clip in enumerate(wish.clips):
+        if number and number % _PLACE_IN_A_ROW == 0:
+            row = layout.row(align=True)
         text = "Place" if len(wish.clips) == 1 else iface("Place {number}").format(number=clip.index)
         place = row.operator(TRANSPIXAR_OT_place_from_queue.bl_idname, text=text, icon="IMAGE_PLANE")
         place.key, place.index = wish.key, clip.index
+    row = row if len(wish.clips) <= 1 else layout.row(align=True)
     if wish.at_work:
         row.operator(TRANSPIXAR_OT_cancel.bl_idname, icon="CANCEL").key = wish.key
         return
