@@ -4,10 +4,13 @@ from types import ModuleType
 
 import bpy
 
-from . import german, german_sentences
+from . import french, french_sentences, german, german_sentences
 
 # The labels of buttons, other texts of the interface, and the sentences of the core and the server.
-LANGUAGES: dict[str, tuple[ModuleType, ModuleType]] = {"de_DE": (german, german_sentences)}
+LANGUAGES: dict[str, tuple[ModuleType, ModuleType]] = {
+    "de_DE": (german, german_sentences),
+    "fr_FR": (french, french_sentences),
+}
 
 
 def table_of(locale: str) -> dict[tuple[str, str], str]:
