@@ -57,13 +57,14 @@ class PlaceClip(ImportHelper):
         """Place the sequence. Raises TransPixarError."""
         raise NotImplementedError
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Open the file browser, with the panel's values beside it."""
+        self._take_from_panel(context)
+        return super().invoke(context, event)
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Place the clip."""
-        # Set, not only read, so that the redo panel shows the values that were used.
-        settings: Any = context.scene.transpixar.placement
-        for name in placement_property_names(*self.properties_of_panel):
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(settings, name))
+        self._take_from_panel(context)
         if not self.properties.is_property_set("frame_start"):
             self.frame_start = self.scene(context).frame_current
         try:
@@ -72,6 +73,13 @@ class PlaceClip(ImportHelper):
             self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _take_from_panel(self, context: bpy.types.Context) -> None:
+        """Set what is not given; set, not only read, so that the redo panel shows the values that were used."""
+        settings: Any = context.scene.transpixar.placement
+        for name in placement_property_names(*self.properties_of_panel):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(settings, name))
 
 
 def is_choosing_a_file(context: bpy.types.Context) -> bool:
