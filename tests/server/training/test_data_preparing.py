@@ -21,7 +21,7 @@ from server.training.data.sampler import BucketSampler
 from server.training.data.settings import settings_for
 from tests.server.media.made_streams import effect
 from tests.server.training.data_folders import captioned, clip_folder, movie, pair
-from tests.server.training.test_data_pixels import GREEN, SKIN, disc, photographed
+from tests.server.training.keyed_frames import GREEN, SKIN, disc, photographed
 from tests.tiny_model import MAX_SEQUENCE_LENGTH, write_tiny_model
 
 CLIP = effect(32, 32, 5)
