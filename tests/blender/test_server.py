@@ -117,6 +117,24 @@ def test_a_crash_is_told_in_words_until_the_settings_are_others(own_server: Path
     assert known().condition is Condition.NOT_FOUND
 
 
+def test_the_first_clip_starts_the_server_where_that_is_wanted(own_server: Path, preferences):
+    server.start_for_clip(bpy.context)
+    assert not server_child.launcher().runs
+    preferences.start_with_first_clip = True
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        preferences.server_address = str(other.getsockname()[1])
+        server.start_for_clip(bpy.context)
+        assert not server_child.launcher().runs, "what listens at a chosen address is asked first"
+    preferences.server_address = ""
+    server.start_for_clip(bpy.context)
+    child = server_child.launcher()._process
+    assert addon_preferences.server_url(bpy.context) == server_child.launcher().url
+    server.start_for_clip(bpy.context)
+    assert server_child.launcher()._process is child
+    bpy.ops.transpixar.stop_server()
+    assert child.poll() is not None
+
+
 def test_a_taken_port_is_a_reason_only_where_it_was_chosen(own_server: Path, preferences):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         preferences.server_address = f"{taken.getsockname()[1]}"
