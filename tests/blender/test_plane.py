@@ -358,3 +358,25 @@ def test_what_is_not_given_comes_from_the_panel(scene: bpy.types.Scene, tmp_path
     plane = place(write_clip(tmp_path), align_axis="-Y")
     assert plane.dimensions.y == pytest.approx(3.0)
     assert tuple(front_of(plane)) == (0.0, -1.0, 0.0)
+
+
+@pytest.mark.parametrize(("suffix", "file_format"), [(".exr", "OPEN_EXR"), (".tif", "TIFF"), (".png", "PNG")])
+def test_sequences_of_other_programs_composite_right(
+    scene: bpy.types.Scene, tmp_path: Path, suffix: str, file_format: str
+):
+    set_up(scene)
+    fill_background(scene, (0.2, 0.2, 0.2))
+    red, alpha = 0.8, 0.5
+    is_linear = suffix == ".exr"
+    # OpenEXR keeps linear, premultiplied values; the others the display's, straight.
+    pixel = [float(linear(red)) * alpha if is_linear else red, 0.0, 0.0, alpha]
+    for number in (1, 2):
+        image = bpy.data.images.new(f"source {number}", 8, 8, alpha=True, float_buffer=is_linear)
+        image.pixels.foreach_set(pixel * 64)
+        image.file_format = file_format
+        image.filepath_raw = str(tmp_path / f"fx_{number:03d}{suffix}")
+        image.save()
+    place(tmp_path / f"fx_002{suffix}")
+    pixels = render(scene, START + 1, tmp_path / "out.png")[MIDDLE]
+    expected = encoded(alpha * linear((red, 0.0, 0.0)) + (1 - alpha) * linear((0.2, 0.2, 0.2)))
+    np.testing.assert_allclose(pixels[:3], expected, atol=3 / 255)
