@@ -10,6 +10,7 @@ from .. import preferences
 from ..bl import clip_queue, pump
 from ..bl.inputs import RequestFiles
 from ..bl.regenerate import Replacement, request_again, subject_of
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.generation import Generation, Outcome
 
@@ -53,7 +54,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
         try:
             preferences.server_url(context)
         except TransPixarError as error:
-            cls.poll_message_set(error.message.rstrip("."))
+            cls.poll_message_set(in_words(error.message).rstrip("."))
             return False
         return True
 
@@ -69,7 +70,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
             replacement.place(generation.folder)
             clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         self.report({"INFO"}, rpt_("Clip saved in {folder}").format(folder=generation.folder))
         return {"FINISHED"}
@@ -79,7 +80,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
         try:
             self._submit(context, Replacement(context), waits=False)
         except TransPixarError as error:
-            self.report({"ERROR"}, error.message)
+            self.report({"ERROR"}, in_words(error.message))
             return {"CANCELLED"}
         # Nothing has changed yet, so there is nothing to undo yet: the timer makes the undo step.
         return {"CANCELLED"}

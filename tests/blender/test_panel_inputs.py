@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_transpixar.bl import compat
 from blender_transpixar.bl.inputs import RequestFiles, inputs_for
 from blender_transpixar.core.errors import InvalidRequestError
 from tests.blender.rendering import set_up
@@ -84,6 +85,32 @@ def test_files_may_be_given_relative_to_the_blend_file(settings: bpy.types.Prope
     settings = bpy.context.scene.transpixar
     settings.footage_source, settings.footage_file = "FILE", "//plate.mp4"
     assert inputs_for(bpy.context, settings) == RequestFiles(footage=tmp_path / "plate.mp4")
+
+
+@pytest.fixture
+def movie(settings: bpy.types.PropertyGroup, tmp_path: Path) -> Path:
+    """A video of two frames, by Blender itself."""
+    scene = bpy.context.scene
+    set_up(scene, samples=1)
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.frame_end = 2
+    if bpy.app.version >= (5, 0, 0):
+        scene.render.image_settings.media_type = "VIDEO"
+    scene.render.image_settings.file_format = "FFMPEG"
+    scene.render.filepath = str(tmp_path / "plate.mkv")
+    scene.render.use_file_extension = False
+    bpy.ops.render.render(animation=True)
+    return next(tmp_path.glob("plate*"))
+
+
+def test_footage_is_the_file_of_a_movie_clip_or_of_the_active_strip(settings: bpy.types.PropertyGroup, movie: Path):
+    settings.footage_source, settings.footage_clip = "MOVIE_CLIP", bpy.data.movieclips.load(str(movie))
+    assert inputs_for(bpy.context, settings) == RequestFiles(footage=movie)
+    settings.footage_source = "STRIP"
+    assert "Select a movie strip" in what_is_wrong(settings)
+    editor = bpy.context.scene.sequence_editor_create()
+    editor.active_strip = compat.strips(editor).new_movie("Plate", str(movie), channel=1, frame_start=1)
+    assert inputs_for(bpy.context, settings) == RequestFiles(footage=movie)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,6 @@ from tests.blender.shown_strings import DEFAULT, OPERATOR, shown_strings, told_s
 LOCALES = list(translations.LANGUAGES)
 
 
-def interface_of(locale: str) -> set[tuple[str, str]]:
-    interface, _sentences = translations.LANGUAGES[locale]
-    return {(DEFAULT, english) for english in interface.TEXTS} | {
-        (OPERATOR, english) for english in interface.OPERATORS
-    }
-
-
 def gaps_in(text: str) -> list[tuple[str, str]]:
     return sorted((name, how or "") for _, name, how, _ in Formatter().parse(text) if name is not None)
 
@@ -43,12 +36,6 @@ def test_the_strings_are_found(blender: None):
 def test_nothing_that_is_shown_is_left_in_english(blender: None, locale: str):
     missing = shown_strings() - translations.table_of(locale).keys()
     assert not missing, f"Add these to {locale}: {sorted(missing)}"
-
-
-@pytest.mark.parametrize("locale", LOCALES)
-def test_nothing_is_translated_that_is_not_shown_any_more(blender: None, locale: str):
-    left_over = interface_of(locale) - shown_strings()
-    assert not left_over, f"Remove these from {locale}: {sorted(left_over)}"
 
 
 @pytest.mark.parametrize("locale", LOCALES)
