@@ -102,8 +102,8 @@ def _draw(
     generator = clip_generator(config.seed, iteration, slot)
     where, caption, image, image_alpha = torch.rand(4, generator=generator).tolist()
 
-    # 1. A timestep from the slot's own part of the schedule: CogVideoX's explicit uniform sampling (arXiv 2408.06072,
-    #    section 3.3), over the clips of an update instead of its devices.
+    # 1. A timestep from the slot's own part of the schedule: CogVideoX's explicit uniform sampling (arXiv 2408.06072),
+    #    over the clips of an update instead of its devices.
     timestep = min(int((slot % config.batch_size + where) / config.batch_size * num_timesteps), num_timesteps - 1)
 
     # 2. RGB frames, then alpha frames: (2, C, F, H, W) -> (2, F, C, H, W) -> (2F, C, H, W)
