@@ -4,11 +4,13 @@ from typing import Any
 
 import bpy
 
+from ..bl import server
 from ..bl.clip_length import clip_fps, clip_frames, scene_frames
 from ..bl.known_models import model_named
 from ..operators.set_size import TRANSPIXAR_OT_set_size
 from .sections import Section, panels_of
 from .sentence import draw_sentence
+from .server_panel import draw_model_button
 from .size_menu import TRANSPIXAR_MT_size
 
 
@@ -30,6 +32,9 @@ class ModelSection(Section):
             note = column.column()
             note.active = False
             draw_sentence(note, context, model.problem or model.description or model.title, icon="INFO")
+        offered = server.state().model(settings.model)
+        if offered is not None and offered.state != "ready":
+            draw_model_button(column, offered)
         _draw_size(column, settings)
         _draw_length(column, context, settings)
 

@@ -94,6 +94,16 @@ def _draw_model(layout: Any, context: bpy.types.Context, model: ServerModel) -> 
     box = layout.box()
     row = box.row()
     row.label(text=model.title, icon="CHECKMARK" if model.loaded else "BLANK1", translate=False)
+    draw_model_button(row, model)
+    if model.state == "not_downloaded" and model.bytes_total:
+        _draw_download(box, model.bytes_present or 0, model.bytes_total)
+    # The button says the same in fewer words where it is about licences.
+    if model.problem and model.state != "licence_not_accepted":
+        draw_sentence(box, context, model.problem, icon="ERROR")
+
+
+def draw_model_button(row: Any, model: ServerModel) -> None:
+    """The one thing to do about a model: accept its licences, download or load it, or take it out of memory."""
     if model.state == "licence_not_accepted":
         row.operator(TRANSPIXAR_OT_accept_licences.bl_idname, icon="TEXT").model = model.name
     elif model.loaded:
@@ -101,11 +111,6 @@ def _draw_model(layout: Any, context: bpy.types.Context, model: ServerModel) -> 
     elif model.usable:
         text = "Download" if model.state == "not_downloaded" else "Load"
         row.operator(TRANSPIXAR_OT_load_model.bl_idname, text=text, icon="IMPORT").model = model.name
-    if model.state == "not_downloaded" and model.bytes_total:
-        _draw_download(box, model.bytes_present or 0, model.bytes_total)
-    # The button says the same in fewer words where it is about licences.
-    if model.problem and model.state != "licence_not_accepted":
-        draw_sentence(box, context, model.problem, icon="ERROR")
 
 
 def _draw_download(layout: Any, present: int, total: int) -> None:
