@@ -50,17 +50,23 @@ def with_models(settings: bpy.types.PropertyGroup, monkeypatch: pytest.MonkeyPat
     return settings
 
 
+class Beside:
+    """Something of Blender's with a few attributes put in their place."""
+
+    def __init__(self, real: object, **instead: object) -> None:
+        self._real = real
+        self.__dict__.update(instead)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
 def drawn(name: str) -> RecordedLayout:
     """What a section draws, in the 3D viewport's sidebar."""
     layout = RecordedLayout()
-    context = SimpleNamespace(
-        scene=bpy.context.scene,
-        active_object=bpy.context.active_object,
-        region=SimpleNamespace(width=300),
-        preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0), addons=bpy.context.preferences.addons),
-        workspace=bpy.context.workspace,
-        mode="OBJECT",
-    )
+    # Background mode has no sidebar and no interface scale; the rest is Blender's own.
+    preferences = Beside(bpy.context.preferences, system=SimpleNamespace(ui_scale=1.0))
+    context = Beside(bpy.context, region=SimpleNamespace(width=300), preferences=preferences)
     getattr(bpy.types, f"TRANSPIXAR_PT_{name}").draw(SimpleNamespace(layout=layout), context)
     return layout
 
@@ -89,6 +95,12 @@ def test_at_first_sight_there_are_prompt_and_generate(blender: None):
     assert first.properties == ["prompt"]
     assert "transpixar.generate" in first.operators
     assert first.menus == ["TRANSPIXAR_MT_prompt_presets"]
+
+
+def test_every_panel_draws_in_a_new_file(blender: None):
+    for panel in panels():
+        layout = drawn(panel.__name__.removeprefix("TRANSPIXAR_PT_"))
+        assert layout.properties or layout.operators or layout.labels, panel
 
 
 @pytest.mark.parametrize("section", ["prompt", "model", "sampling", "inputs"])
