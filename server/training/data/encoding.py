@@ -99,7 +99,8 @@ class VideoEncoder:
 def encode_part(
     encoder: VideoEncoder, frames: Frames, settings: PreparationSettings, *, first_frame: bool
 ) -> dict[str, torch.Tensor]:
-    """The tensors of one part of a clip, frames (F, H, W, 4): `latents`, and `first_frame` where it is asked for.
+    """The tensors of one part of a clip, frames (F, H, W, 4): `latents`, `first_frame` where it is asked for, and
+    `highest_alpha` (1,), which tells a part where nothing is visible.
 
     The first frame is encoded by itself, as an image-to-video base gets it.
     """
@@ -109,7 +110,7 @@ def encode_part(
     mean = (frames[..., :3] * alpha[..., None]).sum(axis=(0, 1, 2), dtype=np.float64) / total if total else 0.5
     fallback = np.broadcast_to(np.asarray(mean, np.float32), (3,))
     rgb = np.stack([on_background(frame, settings.background, fallback) for frame in frames])
-    tensors = {"latents": encoder(rgb, alpha)}
+    tensors = {"latents": encoder(rgb, alpha), "highest_alpha": torch.tensor([float(alpha.max())])}
     if first_frame:
         tensors["first_frame"] = encoder(rgb[:1], alpha[:1], scaling=encoder.image_scaling)
     return tensors

@@ -16,7 +16,7 @@ from server.training.data.report import Problem, Thumbnails
 from server.training.data.settings import PreparationSettings
 
 # Alphas below the first are invisible, above the second opaque.
-_INVISIBLE = 8 / 255
+INVISIBLE = 8 / 255
 _OPAQUE = 253.5 / 255
 # So much of a picture may be cut off, and so much may it be enlarged, without a word.
 _MOST_CUT = 0.3
@@ -48,7 +48,7 @@ class Observed:
         self.mean_alpha += (float(alpha.mean(dtype=np.float64)) - self.mean_alpha) / (self.seen + 1)
         self.highest_alpha = max(self.highest_alpha, highest)
         self.lowest_alpha = min(self.lowest_alpha, float(alpha.min()))
-        self.empty_frames += highest < _INVISIBLE
+        self.empty_frames += highest < INVISIBLE
         if self.seen in _spread(self.count, _THUMBNAILS):
             self.thumbnails.append(thumbnail(frame))
         if self.seen in _spread(self.count, _KEPT):
@@ -59,7 +59,7 @@ class Observed:
 
     def problems(self, name: str) -> Iterator[Problem]:
         """What its alpha is not good for."""
-        if self.highest_alpha < _INVISIBLE:
+        if self.highest_alpha < INVISIBLE:
             yield _error(name, "empty", "Nothing in it is visible; its alpha is empty. Render it again or remove it.")
         elif self.lowest_alpha > _OPAQUE:
             yield _error(

@@ -17,18 +17,18 @@ from filelock import FileLock, Timeout
 
 from server.media.stream import ClipStream
 from server.training.data.base_model import BaseModelFacts
-from server.training.data.cache_index import CacheIndex, latents_file, text_file
+from server.training.data.cache_index import CachedClip, CacheIndex, latents_file, text_file
 from server.training.data.checking import edges_of
 from server.training.data.decontamination import decontaminated
 from server.training.data.encoding import TextEncoder, VideoEncoder, default_dtype, encode_part
 from server.training.data.fitting import Frames, at_training_rate, cover, parts_of
 from server.training.data.identity import identity_of_weights
-from server.training.data.judging import Observed
+from server.training.data.judging import INVISIBLE, Observed
 from server.training.data.planning import Encoders, PlannedClip, plan
 from server.training.data.reading import named
 from server.training.data.report import Problem, Report
 from server.training.data.settings import PreparationSettings
-from server.training.data.tensor_files import is_sound, write_tensors
+from server.training.data.tensor_files import is_sound, read_number, write_tensors
 
 Progress = Callable[[int, int, str], None]
 _LOCKS = "locks"
@@ -90,7 +90,8 @@ def prepare(
         del texts  # 9.5 GB at full size
         work = _Work(cache, settings, report, model, device, dtype)
         made = work.run(planned, progress)
-    entries = [entry for clip in planned for entry in clip.cached(encoders) if _is_whole(cache, clip)]
+    whole = [clip for clip in planned if _is_whole(cache, clip)]
+    entries = [entry for clip in whole for entry in clip.cached(encoders) if _is_visible(cache, entry)]
     if entries:
         CacheIndex(
             base=base or model.folder.name,
@@ -217,6 +218,12 @@ class _Work:
 
 def _is_whole(cache: Path, planned: PlannedClip) -> bool:
     return all(latents_file(cache, key).is_file() for key in planned.latents)
+
+
+def _is_visible(cache: Path, entry: CachedClip) -> bool:
+    """Whether anything is seen in this part of a clip; a caption must not be learned as nothing."""
+    highest = read_number(latents_file(cache, entry.latents), "highest_alpha")
+    return highest is None or highest >= INVISIBLE
 
 
 def _lock(cache: Path, name: str, *, wait: bool = True) -> FileLock:

@@ -97,7 +97,9 @@ class Report:
     def sentences(self) -> list[str]:
         """The report as people read it: what there is, then what must be mended, then the rest."""
         lines = [f"{self.folder.name}: {_counted(len(self.clips), 'clip')}"]
-        buckets = Counter(clip.bucket for clip in self.clips if clip.bucket for _ in range(clip.parts))
+        bad = {problem.clip for problem in self.errors}
+        usable = [clip for clip in self.clips if clip.bucket and clip.name not in bad]
+        buckets = Counter(clip.bucket for clip in usable for _ in range(clip.parts))
         lines += [f"  {name}: {_counted(count, 'clip')} to train on" for name, count in sorted(buckets.items())]
         for title, problems in (("must be mended", self.errors), ("should be looked at", self.warnings)):
             if problems:

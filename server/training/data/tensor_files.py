@@ -48,6 +48,14 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def read_number(path: Path, name: str) -> float | None:
+    """One number of a file, without reading the rest; None when there is none of that name. Raises DataError."""
+    if name not in shapes(path):
+        return None
+    with safe_open(path, framework="pt") as file:
+        return float(file.get_tensor(name).item())
+
+
 def is_sound(path: Path) -> bool:
     """Whether `read_tensors` would succeed. Reads all of the file."""
     if not path.is_file():

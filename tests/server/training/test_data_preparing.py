@@ -137,6 +137,15 @@ def test_long_clips_become_several_and_rates_and_sizes_fit(folder, tmp_path, mod
     assert not torch.equal(cache[0].latents, cache[1].latents)
 
 
+def test_a_part_where_nothing_is_visible_is_left_out(folder, tmp_path, model):
+    frames = effect(32, 32, 15)
+    frames[5:10, ..., 3] = 0
+    captioned(movie(folder / "a.mkv", frames), "fire that goes out and comes back")
+    for _ in range(2):
+        cache = LatentCache.open(prepare(folder, model, tmp_path / "cache", settings_for(model)).cache)
+        assert [clip.part for clip in cache.index.clips] == [1, 3]
+
+
 def test_nothing_is_made_twice_and_changes_are_noticed(folder, tmp_path, model):
     captioned(movie(folder / "a.mkv", CLIP), "orange fire")
     captioned(movie(folder / "b.mkv", effect(32, 32, 5, seed=2)), "blue smoke")
