@@ -50,7 +50,10 @@ def test_enlarged_it_has_no_fringe(scene: bpy.types.Scene, tmp_path: Path, backg
     # Nothing darker than the background, nothing brighter than the disc: every edge lies between the two.
     assert (pixels - np.array(background)).min() >= -3 / 255
     expected = over_in_linear_light(disc(3 * DISC), (1.0, 1.0, 1.0), background)
-    assert abs(pixels - expected).mean() <= 6 / 255
+    if bpy.app.version < (4, 5, 0):
+        # 4.2 enlarges a third of the clip's pixel too far to the left and down, whichever node does it.
+        pixels = np.roll(pixels, (-1, 1), axis=(0, 1))
+    assert abs(pixels - expected).max() <= 3 / 255
 
 
 def test_before_and_after_only_the_render_is_seen(scene: bpy.types.Scene, tmp_path: Path):
