@@ -14,6 +14,7 @@ from blender_transpixar.bl.limits import check_values, problems_of
 from blender_transpixar.core.errors import InvalidRequestError
 from blender_transpixar.core.model import Defaults, Limits, Model
 from blender_transpixar.core.server_state import Condition
+from blender_transpixar.ui.prompt_presets import TRANSPIXAR_MT_prompt_presets
 from blender_transpixar.ui.sections import Section
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
@@ -207,25 +208,32 @@ def test_a_real_server_s_limits_arrive_in_the_panel(connected: Path):
     assert problems_of(settings) == []
 
 
+@pytest.fixture
+def preset_menu(settings: bpy.types.PropertyGroup, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The menu's name; Blender writes the last preset's name into its label, which is taken back afterwards."""
+    monkeypatch.setattr(TRANSPIXAR_MT_prompt_presets, "bl_label", TRANSPIXAR_MT_prompt_presets.bl_label)
+    return TRANSPIXAR_MT_prompt_presets.__name__
+
+
 def presets() -> list[str]:
     folders = bpy.utils.preset_paths("transpixar/prompt")
     return [str(path) for folder in folders for path in sorted(Path(folder).glob("*.py"))]
 
 
-def test_shipped_presets_fill_the_prompt(settings: bpy.types.PropertyGroup):
+def test_shipped_presets_fill_the_prompt(settings: bpy.types.PropertyGroup, preset_menu: str):
     assert len(presets()) == 15
     for path in presets():
         settings.prompt, settings.negative_prompt = "", "what was there before"
-        bpy.ops.script.execute_preset(filepath=path, menu_idname="TRANSPIXAR_MT_prompt_presets")
+        bpy.ops.script.execute_preset(filepath=path, menu_idname=preset_menu)
         assert settings.prompt and not settings.negative_prompt
 
 
-def test_an_artist_s_own_presets_are_kept_and_removed(settings: bpy.types.PropertyGroup):
+def test_an_artist_s_own_presets_are_kept_and_removed(settings: bpy.types.PropertyGroup, preset_menu: str):
     settings.prompt, settings.negative_prompt = 'a "quoted" wish', "green"
     assert bpy.ops.transpixar.add_prompt_preset(name="My Wish") == {"FINISHED"}
     settings.prompt = settings.negative_prompt = ""
     mine = next(path for path in presets() if "My_Wish" in path)
-    bpy.ops.script.execute_preset(filepath=mine, menu_idname="TRANSPIXAR_MT_prompt_presets")
+    bpy.ops.script.execute_preset(filepath=mine, menu_idname=preset_menu)
     assert (settings.prompt, settings.negative_prompt) == ('a "quoted" wish', "green")
     bpy.ops.transpixar.add_prompt_preset(name="My Wish", remove_active=True)
     assert len(presets()) == 15
