@@ -169,6 +169,21 @@ def test_nothing_is_made_twice_and_changes_are_noticed(folder, tmp_path, model):
     assert prepare(folder, model, where, settings_for(model, background="blurred")).made == 2
 
 
+def test_a_preparation_that_was_stopped_goes_on_where_it_was(folder, tmp_path, model):
+    for number in range(3):
+        captioned(movie(folder / f"{number}.mkv", effect(32, 32, 5, seed=number)), f"fire {number}")
+
+    def stop(done, total, name):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    where, settings = tmp_path / "cache", settings_for(model)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, model, where, settings, progress=stop)
+    prepared = prepare(folder, model, where, settings)
+    assert (prepared.clips, prepared.made) == (3, 1)
+
+
 def cut_off(path):
     path.write_bytes(path.read_bytes()[:-20])
 
