@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
     """Train an RGBA LoRA and its domain embedding on prepared clips.
 
     Clips are checked by `train --check DIR` and prepared by `train --prepare DIR`; see `train --prepare --help`.
+    `train ablate` measures what each part of the recipe is worth; see `train ablate --help`.
 
     A run that was stopped or killed goes on from its last checkpoint when the same command is given again. On several
     GPUs: `accelerate launch -m server train ...`. docs/training.md tells the rest.
@@ -35,6 +36,10 @@ def main(arguments: list[str]) -> int:
         from server.commands import train_data
 
         return train_data.main(arguments)
+    if arguments[:1] == ["ablate"]:
+        from server.commands import train_ablate
+
+        return train_ablate.main(arguments[1:])
     options = vars(_parser().parse_args(arguments))
     own = {name: options.pop(name) for name in _OWN_OPTIONS}
     try:

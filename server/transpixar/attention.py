@@ -87,8 +87,8 @@ class RGBAAttnProcessor:
 
         # 3. Rotate both streams by the same positions
         if image_rotary_emb is not None:
-            query = _rotate_streams(query, image_rotary_emb, layout)
-            key = _rotate_streams(key, image_rotary_emb, layout)
+            query = self._rotate(query, image_rotary_emb, layout)
+            key = self._rotate(key, image_rotary_emb, layout)
 
         # 4. Attend
         tokens = self._attend(query, key, value, layout).flatten(2, 3)  # (B, S, H, head_dim) -> (B, S, D)
@@ -97,6 +97,19 @@ class RGBAAttnProcessor:
         tokens = project(attn.to_out[0], tokens, layout)
         tokens = attn.to_out[1](tokens)
         return tokens[:, layout.video], tokens[:, layout.text]
+
+    def _rotate(
+        self, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor], layout: TokenLayout
+    ) -> torch.Tensor:
+        """Rotate the rgb and alpha tokens of ``(B, S, H, head_dim)`` by one stream's table, ``(L, head_dim)`` each."""
+        table_length = rotary[0].shape[0]
+        if table_length != layout.stream_length:
+            raise ValueError(
+                f"The rotary table has {table_length} positions, but one stream has {layout.stream_length} tokens; "
+                "make the table for the RGB half alone."
+            )
+        streams = [apply_rotary_emb(states[:, part], rotary, sequence_dim=1) for part in (layout.rgb, layout.alpha)]
+        return torch.cat([states[:, layout.text], *streams], dim=1)
 
     def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout) -> torch.Tensor:
         """Attend with query, key and value ``(B, S, H, head_dim)``."""
@@ -120,17 +133,3 @@ def _attend_with_bias(query: torch.Tensor, key: torch.Tensor, value: torch.Tenso
     bias[..., layout.alpha] = _REFERENCE_BIAS
     # Always on the native backend: flash and sage kernels take no bias.
     return dispatch_attention_fn(query, key, value, attn_mask=bias, backend=AttentionBackendName.NATIVE)
-
-
-def _rotate_streams(
-    states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor], layout: TokenLayout
-) -> torch.Tensor:
-    """Rotate the rgb and alpha tokens of ``(B, S, H, head_dim)`` by one stream's table, ``(L, head_dim)`` each."""
-    table_length = rotary[0].shape[0]
-    if table_length != layout.stream_length:
-        raise ValueError(
-            f"The rotary table has {table_length} positions, but one stream has {layout.stream_length} tokens; make "
-            "the table for the RGB half alone."
-        )
-    streams = [apply_rotary_emb(states[:, part], rotary, sequence_dim=1) for part in (layout.rgb, layout.alpha)]
-    return torch.cat([states[:, layout.text], *streams], dim=1)

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from server.training.effects.vocabulary import vocabulary
 from server.training.mini.config import FAMILIES, MiniConfig
 from server.training.mini.transformer import Denoiser, scheduler
-from server.transpixar import disable_rgba, save_rgba_weights
+from server.transpixar import disable_rgba, is_rgba_enabled, save_rgba_weights
 
 
 def export(
@@ -25,16 +25,22 @@ def export(
         {"base": "mini", "rank": str(config.lora_rank), "text_to_alpha": "strict"},
         dtype=torch.float16,
     )
+    export_base(folder, vae, tokenizer, model)
+    (folder / "transpixar.json").write_text(json.dumps(description(config), indent=2) + "\n", "utf-8")
+
+
+def export_base(folder: Path, vae: AutoencoderKLCogVideoX, tokenizer: PreTrainedTokenizerFast, model: Denoiser) -> None:
+    """Write the base alone, in diffusers' layout."""
+    transformer = copy.deepcopy(model.transformer)
     pipe = CogVideoXPipeline(
         tokenizer=tokenizer,
         text_encoder=copy.deepcopy(model.encoder),
         vae=copy.deepcopy(vae),
-        transformer=disable_rgba(copy.deepcopy(model.transformer)),
+        transformer=disable_rgba(transformer) if is_rgba_enabled(transformer) else transformer,
         scheduler=scheduler(),
     )
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(folder)
-    (folder / "transpixar.json").write_text(json.dumps(description(config), indent=2) + "\n", "utf-8")
 
 
 def description(config: MiniConfig) -> dict[str, object]:
