@@ -3,30 +3,25 @@
 The history on disk is read once, a few files a tick, when somebody first looks; drawing never touches the disk.
 """
 
-import functools
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import bpy
 
 from .. import preferences
-from ..core.address import is_loopback
-from ..core.errors import CourierStoppedError, TransPixarError
+from ..core.errors import TransPixarError
 from ..core.generation import Generation
-from ..core.history import History
 from ..core.history_entry import Entry, EntryState, now
 from ..core.request import ClipRequest
 from ..core.wish import Wish
-from . import pump
+from . import pump, pursuit
 from .inputs import RequestFiles
-from .occupied import is_blender_occupied
+from .pursuit import history, note_placed, pick_up, pursue, server_of
 from .target import Target
 
-# A courier that is killed again and again is not a coincidence.
-_MOST_RESTARTS = 3
 # How much of a tick may go into reading the history.
 _READING_S = 0.002
 # How often a wish that another Blender follows is looked at, while somebody looks at the list.
@@ -37,11 +32,6 @@ _unreadable: list[str] = []
 _reading: Iterator[Entry | str] | None = None
 _was_read = False
 _glanced_at = 0.0
-
-
-def history() -> History:
-    """The history of this user, in the extension's own folder."""
-    return History(preferences.own_folder() / "history")
 
 
 def wishes() -> list[Wish]:
@@ -106,7 +96,7 @@ def submit(
     history().add(entry)
     wish = _wishes[entry.key] = Wish(entry)
     try:
-        return _pursue(wish, _placing(entry.key, target) if target else None, patient)
+        return pursue(wish, target, patient)
     except TransPixarError:
         forget_entry(entry.key)
         raise
@@ -116,16 +106,16 @@ def settle(generation: Generation) -> None:
     """Take in what the courier has written down of a generation that has ended."""
     wish = _wishes.get(generation.key)
     if wish is not None:
-        wish.entry = history().load(generation.key) or wish.entry
+        pursuit.settle(wish)
 
 
 def retry(wish: Wish, context: bpy.types.Context) -> None:
     """Make a settled wish again; one that was interrupted goes on where it was. Raises TransPixarError."""
     entry = wish.entry
     if entry.state is EntryState.OPEN:
-        changed = history().change(entry.key, server=_server_of(entry), error=None)
+        changed = history().change(entry.key, server=server_of(entry), error=None)
         wish.entry = changed or entry
-        _pursue(wish, None)
+        pursue(wish)
         return
     again = replace(
         entry,
@@ -144,15 +134,14 @@ def retry(wish: Wish, context: bpy.types.Context) -> None:
     )
     history().add(again)
     new = _wishes[again.key] = Wish(again)
-    _pursue(new, _placing(again.key, Target(context)))
+    pursue(new, Target(context))
 
 
 def mark_placed(key: str, index: int) -> None:
     """A clip of a wish stands in a scene now; that is written down. Raises TransPixarError."""
     wish = _wishes.get(key)
     if wish is not None:
-        wish.entry = history().mark_placed(key, index) or wish.entry
-        wish.note = ""
+        note_placed(wish, index)
 
 
 def delete(wish: Wish, with_clips: bool) -> None:
@@ -177,60 +166,6 @@ def forget() -> None:
     _reading, _was_read, _glanced_at = None, False, 0.0
 
 
-def _pursue(wish: Wish, on_arrival: Callable[[Wish], bool] | None, patient: bool = True) -> Generation:
-    generation = pump.dispatcher().pursue(wish.entry, history(), pump.preview_folder(), patient=patient)
-    wish.generation, wish.elsewhere, wish.note = generation, False, ""
-    if patient:
-        # What was picked up from an earlier time does not replace what the artist has just asked for.
-        pump.follow(generation, functools.partial(_on_end, wish, on_arrival), shown=on_arrival is not None)
-        pump.keep_calling(_follow_server)
-    return generation
-
-
-def _on_end(wish: Wish, on_arrival: Callable[[Wish], bool] | None, generation: Generation) -> bool:
-    """What happens when a generation has ended; False asks to be called again."""
-    settle(generation)
-    error = generation.error
-    if error is not None and error.code == "followed_elsewhere":
-        wish.generation, wish.elsewhere = None, True
-        return True
-    if isinstance(error, CourierStoppedError) and wish.entry.state is EntryState.OPEN:
-        wish.restarts += 1
-        if wish.restarts <= _MOST_RESTARTS:
-            return _restart(wish, on_arrival)
-    if on_arrival is None or not wish.entry.unplaced:
-        return True
-    return on_arrival(wish)
-
-
-def _restart(wish: Wish, on_arrival: Callable[[Wish], bool] | None) -> bool:
-    try:
-        _pursue(wish, on_arrival)
-    except TransPixarError as error:
-        wish.note = error.message
-    return True
-
-
-def _placing(key: str, target: Target) -> Callable[[Wish], bool]:
-    """Places the first clip of a wish unless Blender is in the middle of something."""
-
-    def place(wish: Wish) -> bool:
-        if is_blender_occupied():
-            return False
-        clip = wish.entry.clips[0]
-        try:
-            target.place(Path(clip.folder))
-            mark_placed(key, clip.index)
-        except TransPixarError as error:
-            # The scene is gone, say, because another file was opened: never into that one by surprise.
-            wish.note = error.message
-        else:
-            bpy.ops.ed.undo_push(message="Generate Clip")
-        return True
-
-    return place
-
-
 def _read_on() -> bool:
     """Read some of the history; False when all is read and taken up again."""
     global _reading, _was_read
@@ -249,23 +184,9 @@ def _read_on() -> bool:
     _reading, _was_read = None, True
     for wish in list(_wishes.values()):
         if wish.entry.state is EntryState.OPEN and wish.generation is None:
-            _pick_up(wish)
+            pick_up(wish)
     pump.redraw()
     return False
-
-
-def _pick_up(wish: Wish) -> None:
-    """Follow a wish of an earlier time again, unless another Blender does."""
-    if history().is_followed(wish.key):
-        wish.elsewhere = True
-        return
-    wish.entry = replace(wish.entry, server=_server_of(wish.entry))
-    if not is_loopback(wish.entry.server) and not bpy.app.online_access:
-        wish.note = (
-            "The server is on another computer. Turn on Allow Online Access in Preferences > System, then retry."
-        )
-        return
-    _restart(wish, None)
 
 
 def _look_elsewhere() -> bool:
@@ -281,29 +202,9 @@ def _look_elsewhere() -> bool:
         if entry.state is not EntryState.OPEN:
             wish.elsewhere = False
         else:
-            _pick_up(wish)
+            pick_up(wish)
     pump.redraw()
     return False
-
-
-def _follow_server() -> bool:
-    """Where the server of this computer was started again at another port, tell those who wait for it."""
-    at_work = [wish for wish in _wishes.values() if wish.at_work]
-    for wish in at_work:
-        if wish.generation is not None and wish.generation.reconnecting:
-            server = _server_of(wish.entry)
-            if server != wish.entry.server:
-                wish.entry = replace(wish.entry, server=server)
-                pump.dispatcher().move(wish.generation, server)
-    return bool(at_work)
-
-
-def _server_of(entry: Entry) -> str:
-    """Where an entry's server is now: one of this computer that is found by itself may have another port by now."""
-    settings = preferences.preferences_of(bpy.context)
-    if settings is None or settings.server_address.strip() or not is_loopback(entry.server):
-        return entry.server
-    return preferences.server_url(bpy.context)
 
 
 def _text_of(path: Path | None) -> str | None:
