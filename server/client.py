@@ -169,19 +169,33 @@ class Client:
         return self._connection.json("GET", "/v1/formats")
 
     def content(
-        self, job_id: str, format: str, path: Path, clip: int = 1, finishing: Mapping[str, Any] | None = None
+        self,
+        job_id: str,
+        format: str,
+        path: Path,
+        clip: int = 1,
+        finishing: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
     ) -> Path:
         """Write clip `clip` (1-based) of a job in a format to the file `path`, complete or not at all.
 
         When `path` is a folder, the file goes into it under the server's name. Formats of many files come in one zip.
-        `finishing` is a recipe, what is done to the clip before. Returns the file. Raises ClientError, `file_exists`
-        when it is there, and OSError.
+        `finishing` is a recipe, what is done to the clip before. Meanwhile another client's `export(key)` tells how far
+        that is. Returns the file. Raises ClientError, `file_exists` when it is there, and OSError.
         """
         # Before the server works for nothing.
         require_absent(path)
         wish = {"clip": clip, "format": format, "finishing": finishing}
-        with self._connection.body("POST", f"{_job(job_id)}/content", json=wish, seconds=_EXPORT_SECONDS) as body:
+        headers = {} if key is None else {"Export-Key": key}
+        with self._connection.body(
+            "POST", f"{_job(job_id)}/content", json=wish, headers=headers, seconds=_EXPORT_SECONDS
+        ) as body:
             return save_body(body, path)
+
+    def export(self, key: str) -> Json:
+        """How far the export with a key is. Raises ClientError, `not_found` when none is at work."""
+        return self._connection.json("GET", f"/v1/exports/{quote(key, safe='')}")
 
     def download(self, job: Json, directory: Path) -> list[Path]:
         """Put the clips that a job has into `directory`, under their own names, each complete or not at all.

@@ -23,6 +23,14 @@ class ContentRequest(BaseModel):
     finishing: Recipe | None = None
 
 
+class ExportBody(BaseModel):
+    """How far an export is. `frames_total` is null while steps look at the whole clip before anything is written."""
+
+    key: str
+    frames_done: int
+    frames_total: int | None
+
+
 class FormatBody(BaseModel):
     """A format: `suffix` is that of its file, empty for a format of many files, which come in a zip."""
 

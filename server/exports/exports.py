@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem
+from server.exports.messages import EXPORT_REPORTS, ExportOrder, ExportOutcome, ExportProblem, ExportProgress
 from server.launch import module_environment
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ class ExportsStopping(Exception):
     """The server stops, so nothing is exported any more."""
 
 
+class ExportKeyTaken(Exception):
+    """An export with this key is at work already."""
+
+
 class ExportFailed(Exception):
     """A clip that was not written; `problem` says why."""
 
@@ -50,35 +54,47 @@ class Exports:
         self._limit = limit
         self._at_work = 0
         self._children: set[asyncio.subprocess.Process] = set()
+        # Of those at work that have a key; None before the first frame.
+        self._progress: dict[str, ExportProgress | None] = {}
         self._stopping = False
 
-    async def run(self, order: ExportOrder) -> Path:
+    async def run(self, order: ExportOrder, key: str | None = None) -> Path:
         """Write a clip as an order says, and return the file. When this is cancelled, the work ends.
 
-        What is in the order's folder afterwards, also of what failed, is the caller's to remove. Raises ExportsBusy,
-        ExportsStopping, and ExportFailed.
+        While it is at work, `progress_of(key)` tells how far it is. What is in the order's folder afterwards, also of
+        what failed, is the caller's to remove. Raises ExportsBusy, ExportKeyTaken, ExportsStopping, and ExportFailed.
         """
         if self._stopping:
             raise ExportsStopping
         if self._at_work >= self._limit:
             raise ExportsBusy
+        if key in self._progress:
+            raise ExportKeyTaken
         self._at_work += 1
         try:
-            outcome = await self._outcome(order)
+            outcome = await self._outcome(order, key)
         finally:
             self._at_work -= 1
+            if key is not None:
+                self._progress.pop(key, None)
         if self._stopping:
             raise ExportsStopping
         if outcome.file is None:
             raise ExportFailed(outcome.problem or _DIED)
         return order.folder / outcome.file
 
+    def progress_of(self, key: str) -> ExportProgress | None:
+        """How far the export with a key is; None before it writes. Raises KeyError when none of that key is at work."""
+        return self._progress[key]
+
     async def stop(self) -> None:
         """End the exports at work, and begin no other."""
         self._stopping = True
         await asyncio.gather(*(_end(child) for child in self._children))
 
-    async def _outcome(self, order: ExportOrder) -> ExportOutcome:
+    async def _outcome(self, order: ExportOrder, key: str | None) -> ExportOutcome:
+        if key is not None:
+            self._progress[key] = None
         try:
             child = await _start(order)
         except OSError as error:
@@ -89,17 +105,30 @@ class Exports:
             assert child.stdin is not None
             assert child.stdout is not None
             child.stdin.write(order.to_line())
-            line = await child.stdout.read()
+            outcome = await self._followed(child.stdout, key)
             await child.wait()
         finally:
             # A task of its own, which ends the process even when this one is cancelled once more.
             await asyncio.shield(asyncio.create_task(_end(child)))
             self._children.discard(child)
-        try:
-            return ExportOutcome.model_validate_json(line)
-        except ValidationError:
+        if outcome is None:
             log.error("an export ended with status %s and without an outcome", child.returncode)
             return ExportOutcome(problem=_DIED)
+        return outcome
+
+    async def _followed(self, lines: asyncio.StreamReader, key: str | None) -> ExportOutcome | None:
+        """Take in what a process says until it is silent; its outcome, if it told one."""
+        outcome = None
+        async for line in lines:
+            try:
+                report = EXPORT_REPORTS.validate_json(line)
+            except ValidationError:
+                return None
+            if isinstance(report, ExportOutcome):
+                outcome = report
+            elif key is not None:
+                self._progress[key] = report
+        return outcome
 
 
 async def _start(order: ExportOrder) -> asyncio.subprocess.Process:

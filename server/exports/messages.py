@@ -1,11 +1,11 @@
-"""What the server and the process of an export say to each other: one line of JSON each."""
+"""What the server and the process of an export say to each other: lines of JSON."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from server.media.steps.recipe import Recipe
 
@@ -38,10 +38,23 @@ class ExportProblem(BaseModel):
     message: str
 
 
-class ExportOutcome(BaseModel):
-    """The name of the file in the order's folder, or the problem."""
+class ExportProgress(BaseModel):
+    """`frames_done` of the `frames_total` that the result has are written; sent again and again before the outcome."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frames_done: int
+    frames_total: int
+
+    def to_line(self) -> bytes:
+        """As one line."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+class ExportOutcome(BaseModel):
+    """The name of the file in the order's folder, or the problem: the last line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str | None = None
     problem: ExportProblem | None = None
@@ -49,3 +62,6 @@ class ExportOutcome(BaseModel):
     def to_line(self) -> bytes:
         """As one line."""
         return self.model_dump_json().encode() + b"\n"
+
+
+EXPORT_REPORTS: TypeAdapter[ExportProgress | ExportOutcome] = TypeAdapter(ExportProgress | ExportOutcome)

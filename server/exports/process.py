@@ -1,4 +1,4 @@
-"""The process of one export, `python -m server.exports.process`: its order comes on stdin, its outcome goes to stdout.
+"""The process of one export, `python -m server.exports.process`: its order comes on stdin, its reports go to stdout.
 
 Not a thread: decoding and encoding would keep the server from answering, and what a recipe asks for can take all of the
 memory, or find a mistake in a library, and then this process ends and not the server. It stops when stdin ends.
@@ -14,9 +14,9 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
-from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem
+from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem, ExportProgress
 from server.logs import log_to_stderr
 from server.media.errors import ExportCancelled, MediaError
 from server.media.hand_off import ClipTooLarge, hand_off
@@ -24,6 +24,7 @@ from server.workers.outbox import claim_stdout
 
 log = logging.getLogger(__name__)
 
+_TELL_SECONDS = 0.2
 # For the frame at hand, and to remove what was begun.
 _LAST_SECONDS = 2.0
 
@@ -39,10 +40,10 @@ def main() -> None:
     stopping = threading.Event()
     threading.Thread(target=_watch, args=[stopping], name="stdin", daemon=True).start()
     with suppress(ExportCancelled), answers:
-        answers.write(_outcome(order, stopping).to_line())
+        answers.write(_outcome(order, stopping, _Progress(answers)).to_line())
 
 
-def _outcome(order: ExportOrder, stopping: threading.Event) -> ExportOutcome:
+def _outcome(order: ExportOrder, stopping: threading.Event, progress: _Progress) -> ExportOutcome:
     """Do what was ordered. Raises ExportCancelled."""
     try:
         order.folder.mkdir(parents=True)
@@ -52,6 +53,7 @@ def _outcome(order: ExportOrder, stopping: threading.Event) -> ExportOutcome:
             order.recipe,
             order.folder,
             max_pixels=order.max_pixels,
+            progress=progress,
             should_stop=stopping.is_set,
         )
     except ClipTooLarge as error:
@@ -66,6 +68,23 @@ def _outcome(order: ExportOrder, stopping: threading.Event) -> ExportOutcome:
         log.exception("an export failed")
         return _failed("The clip cannot be written in this way; the server's log has the details.")
     return ExportOutcome(file=file.name)
+
+
+class _Progress:
+    """Tells the server how many frames are written, as often as a person can see it."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._told_at = -_TELL_SECONDS
+
+    def __call__(self, done: int, of: int) -> None:
+        """Raises OSError when the server has gone."""
+        now = time.monotonic()
+        if done < of and now - self._told_at < _TELL_SECONDS:
+            return
+        self._told_at = now
+        self._answers.write(ExportProgress(frames_done=done, frames_total=of).to_line())
+        self._answers.flush()
 
 
 def _failed(message: str, code: Literal["not_convertible", "clip_too_large"] = "not_convertible") -> ExportOutcome:

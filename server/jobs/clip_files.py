@@ -65,7 +65,8 @@ class ClipFiles:
             sidecar=file,
             seed=request.seed,
             frame_count=sidecar.frame_count,
-            fps=sidecar.fps,
+            # Models make whole frames a second.
+            fps=round(sidecar.fps),
             width=sidecar.width,
             height=sidecar.height,
             folder=str(self._folders.clips / name),

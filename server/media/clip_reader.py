@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def _open_clip_folder(path: Path, fps: Fraction | None, alpha: AlphaMode | None)
     request = sidecar.request
     stream = open_sequence(
         ImageSequence(folder.name, files, sidecar.first_frame),
-        fps=fps or Fraction(sidecar.fps),
+        fps=fps or sidecar.rate,
         alpha=alpha or sidecar.alpha_mode,
         metadata={"prompt": request.prompt, "seed": str(request.seed), "model": sidecar.model.name},
     )
@@ -103,7 +104,7 @@ def _open_clip_folder(path: Path, fps: Fraction | None, alpha: AlphaMode | None)
             f"{files[0].name} is {stream.info.width} x {stream.info.height}, and {path.name} says {sidecar.width} x "
             f"{sidecar.height}; the frames are not those of this clip."
         )
-    return stream
+    return ClipStream(replace(stream.info, canvas=sidecar.canvas), stream.frames)
 
 
 def _part(folder: Path, name: str) -> Path | None:

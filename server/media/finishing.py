@@ -57,11 +57,6 @@ def apply_recipe(
     raw = open_clip(path)
     stream = recipe.apply(raw)
     info = stream.info
-    if info.fps.denominator != 1:
-        raise MediaError(
-            f"A clip folder has whole frames a second, and the recipe makes {float(info.fps):.3f}; use "
-            f"{round(info.fps)}, or convert the clip to a movie."
-        )
     digest = hashlib.sha256(path.read_bytes())
     identity = hashlib.sha256((digest.hexdigest() + recipe.to_json()).encode()).hexdigest()
     folder = (clips_folder or clip_folder.resolve().parent) / f"{clip_folder.resolve().name}_finished-{identity[:8]}"
@@ -145,7 +140,8 @@ def _finished_sidecar(
 ) -> Sidecar:
     return raw.model_copy(
         update={
-            "fps": int(info.fps),
+            "fps": int(info.fps) if info.fps.denominator == 1 else float(info.fps),
+            "fps_fraction": None if info.fps.denominator == 1 else str(info.fps),
             "frame_count": info.frame_count,
             "width": info.width,
             "height": info.height,
@@ -156,5 +152,6 @@ def _finished_sidecar(
             "finishing": recipe.to_dict(),
             "source": origin,
             "notes": info.notes,
+            "canvas": info.canvas,
         }
     )

@@ -28,23 +28,32 @@ def hand_off(
     folder: Path,
     *,
     max_pixels: int,
+    progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Path:
     """Write a clip into `folder`, which may get other files besides, and return the file that is to be handed on.
 
-    `max_pixels` is how many all frames together may have after any of the recipe's steps. `should_stop` is asked before
-    every frame. Raises ClipTooLarge and other MediaErrors, OSError, and ExportCancelled.
+    `max_pixels` is how many all frames together may have after any of the recipe's steps. `progress` is called with the
+    number of frames written and of all; `should_stop` is asked before every frame. Raises ClipTooLarge and other
+    MediaErrors, OSError, and ExportCancelled.
     """
     source = _stoppable(open_clip(clip_folder), should_stop)
     finished = _finished(source, recipe, max_pixels)
     if format_name == CLIP_FOLDER:
         if recipe.steps:
             # This goes through the recipe by itself; above it was found to be possible.
-            clip_folder = apply_recipe(clip_folder, recipe, folder, should_stop=should_stop).folder
+            made = apply_recipe(clip_folder, recipe, folder, progress=progress, should_stop=should_stop)
+            clip_folder = made.folder
         return archived(clip_folder, folder / f"{clip_folder.name}{ARCHIVE_SUFFIX}", should_stop)
     format = FORMATS[format_name]
     name = f"{clip_folder.name}_{format.name}"
-    written = export(finished, format.name, folder / f"{name}{format.suffix}", should_stop=should_stop)
+    written = export(
+        finished,
+        format.name,
+        folder / f"{name}{format.suffix}",
+        progress=(lambda count: progress(count, finished.info.frame_count)) if progress else None,
+        should_stop=should_stop,
+    )
     return written if format.suffix else archived(written, folder / f"{name}{ARCHIVE_SUFFIX}", should_stop)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.jobs.job import Execution
 from server.jobs.request import VideoRequest
+from server.media.canvas import Canvas
 from server.media.naming import FRAME_PATTERN
+
+_Whole = Annotated[int, Field(gt=0)]
+_Decimal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# As `clip_rate` of the add-on reads a decimal: all the usual rates, 24000/1001 too, come out exact.
+_LARGEST_DENOMINATOR = 1001
 
 
 class SidecarError(Exception):
@@ -38,7 +45,9 @@ class SidecarSource(BaseModel):
 class Sidecar(BaseModel):
     """What is known of a clip. Size in pixels, `fps` in frames a second, `sha256` by frame file in hex digits.
 
-    A finished clip has its recipe as `finishing`, its `source`, and `notes` on what the steps found.
+    A rate that is no whole number is a decimal, and exact in `fps_fraction` ("24000/1001"). A finished clip has its
+    recipe as `finishing`, its `source`, `notes` on what the steps found and, when it was cropped, the `canvas` that it
+    was cut out of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +56,8 @@ class Sidecar(BaseModel):
     format_version: Literal[1] = 1
     job: str
     request: VideoRequest
-    fps: int
+    fps: _Whole | _Decimal
+    fps_fraction: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,8}$")] | None = None
     frame_count: int
     width: int
     height: int
@@ -64,6 +74,12 @@ class Sidecar(BaseModel):
     finishing: dict[str, Any] | None = None
     source: SidecarSource | None = None
     notes: tuple[str, ...] = ()
+    canvas: Canvas | None = None
+
+    @property
+    def rate(self) -> Fraction:
+        """The frame rate as an exact fraction."""
+        return Fraction(self.fps_fraction or Fraction(self.fps).limit_denominator(_LARGEST_DENOMINATOR))
 
     def to_json(self) -> bytes:
         """The contents of the sidecar's file."""

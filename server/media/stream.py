@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from server.media.canvas import Canvas
 from server.media.colour import Frame
 from server.media.errors import MediaError
 
@@ -28,7 +29,8 @@ class ClipInfo:
 
     `alpha_mode` (`opaque`: there is no alpha), `colour_space` and `bit_depth` tell how the source stores the clip; the
     frames of a stream are always straight, sRGB and float. Size in pixels, `fps` in frames a second. `metadata` holds
-    `prompt`, `seed` and the like as text. `notes` are sentences about what had to be assumed.
+    `prompt`, `seed` and the like as text. `notes` are sentences about what had to be assumed. `canvas` is the picture
+    that a cropped clip was cut out of.
     """
 
     name: str
@@ -41,6 +43,12 @@ class ClipInfo:
     bit_depth: int = 8
     metadata: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    canvas: Canvas | None = None
+
+    @property
+    def whole_canvas(self) -> Canvas:
+        """The picture that the clip is a part of, which is the clip itself unless it was cropped."""
+        return self.canvas or Canvas(self.width, self.height, 0, 0)
 
     @property
     def seconds(self) -> Fraction:

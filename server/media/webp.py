@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
+from itertools import accumulate, pairwise, repeat
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, unescape
@@ -19,6 +20,13 @@ from server.media.stream import AlphaMode, ClipInfo, ClipStream
 from server.media.tags import tags_of
 
 _QUALITY = 90
+# Of files that do not say how long their pictures are shown.
+_USUAL_RATE = Fraction(24)
+# What a reader finds out anew, or tells elsewhere.
+_OWN_TAGS = ("frame_rate", "alpha_mode", "frame_count")
+_MOST_DIGITS = 6
+# The format counts milliseconds.
+_HIGHEST_RATE = 1000
 # The format's own limit (14 bits each).
 LARGEST_SIDE = 16383
 _XMP = (
@@ -49,11 +57,16 @@ class _Animation(Image.Image):
 
 
 def write_webp(stream: ClipStream, target: Path) -> None:
-    """Write an animated WebP that loops: colour lossy, alpha exact. Raises MediaError and OSError."""
+    """Write an animated WebP that loops: colour lossy, alpha exact. Raises MediaError and OSError.
+
+    libwebp stores a frame that equals the one before, or nearly, as a longer duration of that one, and a clip of
+    nothing else as a still, whose length only our tags know.
+    """
     info = stream.info
     if max(info.width, info.height) > LARGEST_SIDE:
         raise MediaError(f"{info.name} is {info.width} x {info.height}; WebP allows {LARGEST_SIDE} at most.")
-    xmp = _XMP.format(escape(json.dumps(tags_of(info, "straight")))).encode("utf-8")
+    tags = {**tags_of(info, "straight"), "frame_count": str(info.frame_count)}
+    xmp = _XMP.format(escape(json.dumps(tags))).encode("utf-8")
     with closing(stream.frames()) as frames:
         # Pillow adds the duration up before it rounds to milliseconds, so that 24 frames last a second.
         _Animation(info, frames).save(
@@ -71,34 +84,39 @@ def write_webp(stream: ClipStream, target: Path) -> None:
 
 
 def open_webp(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | None = None) -> ClipStream:
-    """A WebP, animated or not, as a clip; `fps` and `alpha` replace what it says. Raises MediaError."""
+    """A WebP, animated or not, as a clip; `fps` and `alpha` replace what it says. Raises MediaError.
+
+    A picture of the file is given as often as its duration is long: the clip lasts as long as the file does.
+    """
     with _opened(path) as image:
-        count = getattr(image, "n_frames", 1)
         width, height = image.size
         tags = _tags(image)
         if alpha is None and image.mode != "RGBA":
             raise MediaError(
                 f"{path.name} has no alpha; name its matte with --matte, or take it as it is with --alpha opaque."
             )
-        rate = fps or _rate(path, image, count, tags)
+        durations = _durations(path, image)
+        rate = fps or _rate(durations, tags)
+        # Another rate that is asked for shows the same frames faster or slower.
+        times = _times(durations, _rate(durations, tags)) if sum(durations) else _untimed(durations, tags)
     mode: AlphaMode = alpha or "straight"
     info = ClipInfo(
         name=path.name,
         width=width,
         height=height,
         fps=rate,
-        frame_count=count,
+        frame_count=sum(times),
         alpha_mode=mode,
-        metadata={key: value for key, value in tags.items() if key not in ("frame_rate", "alpha_mode")},
+        metadata={key: value for key, value in tags.items() if key not in _OWN_TAGS},
     )
 
     def frames() -> Iterator[Frame]:
         with _opened(path) as image:
-            for number in range(count):
+            for number, count in enumerate(times):
                 frame = _frame(path, image, number)
                 if mode == "opaque":
                     frame[..., 3] = 1
-                yield unpremultiplied(frame) if mode == "premultiplied" else frame
+                yield from repeat(unpremultiplied(frame) if mode == "premultiplied" else frame, count)
 
     return ClipStream(info, frames)
 
@@ -128,21 +146,42 @@ def _frame(path: Path, image: Image.Image, number: int) -> Frame:
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def _rate(path: Path, image: Image.Image, count: int, tags: dict[str, str]) -> Fraction:
-    """From the tags, or from the frames' durations (milliseconds) when they alone say it."""
+def _durations(path: Path, image: Image.Image) -> list[int]:
+    """How long every picture of the file is shown, in milliseconds; 0 where it does not say."""
+    durations = []
+    for number in range(getattr(image, "n_frames", 1)):
+        _frame(path, image, number)
+        durations.append(int(image.info.get("duration", 0)))
+    return durations
+
+
+def _rate(durations: list[int], tags: dict[str, str]) -> Fraction:
+    """From the tags, else the one at which every picture lasts a whole number of frames, as nearly as may be."""
     try:
         tagged = Fraction(tags.get("frame_rate", "0"))
     except (ValueError, ZeroDivisionError):
         tagged = Fraction(0)
-    if tagged > 0:
+    if 0 < tagged <= _HIGHEST_RATE:
         return tagged
-    total = 0
-    for number in range(count):
-        _frame(path, image, number)
-        total += int(image.info.get("duration", 0))
-    if total <= 0:
-        return Fraction(24)
-    return Fraction(1000 * count, total).limit_denominator(100)
+    shortest = min((duration for duration in durations if duration > 0), default=0)
+    if shortest == 0:
+        return _USUAL_RATE
+    count = sum(round(duration / shortest) for duration in durations)
+    return Fraction(1000 * count, sum(durations)).limit_denominator(100)
+
+
+def _times(durations: list[int], rate: Fraction) -> list[int]:
+    """How many frames at a rate every picture stands for; those that follow each other closer get one each."""
+    # From the time since the beginning, so that what milliseconds cut off does not add up.
+    ends = [round(Fraction(end, 1000) * rate) for end in accumulate(durations, initial=0)]
+    return [max(end - start, 1) for start, end in pairwise(ends)]
+
+
+def _untimed(durations: list[int], tags: dict[str, str]) -> list[int]:
+    """How many frames every picture of a file without durations stands for: a still may be a whole clip of ours."""
+    count = tags.get("frame_count", "")
+    is_clip = len(durations) == 1 and count.isdecimal() and 1 <= len(count) <= _MOST_DIGITS
+    return [max(int(count), 1)] if is_clip else [1] * len(durations)
 
 
 def _tags(image: Image.Image) -> dict[str, str]:

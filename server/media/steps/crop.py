@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from server.media.canvas import Canvas
 from server.media.steps.bounds import VISIBLE, Bounds, bounds_of, cut_out, margin_warnings
 from server.media.steps.settings import StepSettings
 from server.media.stream import ClipStream
@@ -16,7 +17,7 @@ class Crop(StepSettings):
     """To the box of everything that is ever visible, with `margin` transparent pixels around it.
 
     Width and height become multiples of `multiple`, because many codecs want even sizes. The clip is read twice: the
-    box is known only at its end. A note says where the box was.
+    box is known only at its end. A note says where the box was, and the clip's `canvas` says it for programs.
     """
 
     step: Literal["crop"] = "crop"
@@ -37,14 +38,20 @@ class Crop(StepSettings):
             f"Cropped to {width} x {height} pixels, from {left} to the right and {top} down in the frame of "
             f"{stream.info.width} x {stream.info.height}."
         )
-        cropped = stream.map(lambda frame: cut_out(frame, left, top, width, height), width=width, height=height)
+        cropped = stream.map(
+            lambda frame: cut_out(frame, left, top, width, height),
+            width=width,
+            height=height,
+            canvas=stream.info.whole_canvas.moved(left, top).unless_whole(width, height),
+        )
         return _with_notes(cropped, [where, *_cut_off(stream, bounds)])
 
 
 class Recentre(StepSettings):
     """The middle of everything that is ever visible comes to the middle of the frame, whose size stays.
 
-    The clip is read twice.
+    The clip is read twice. A cropped clip also moves in the picture that it was cut out of, until the effect's middle
+    is that picture's: cropping before or after is the same.
     """
 
     step: Literal["recentre"] = "recentre"
@@ -57,13 +64,21 @@ class Recentre(StepSettings):
             return _with_notes(stream, ["Nothing in this clip is visible, so it stays where it is."])
         width, height = stream.info.width, stream.info.height
         left, top = _centred(bounds, width, height)
-        moved = stream.map(lambda frame: cut_out(frame, left, top, width, height))
+        canvas = stream.info.canvas
+        if canvas is not None:
+            x, y = _centred(_in_canvas(bounds, canvas), canvas.width, canvas.height)
+            canvas = canvas.moved(left - x, top - y).unless_whole(width, height)
+        moved = stream.map(lambda frame: cut_out(frame, left, top, width, height), canvas=canvas)
         return _with_notes(moved, _cut_off(stream, bounds))
 
 
 def _centred(bounds: Bounds, width: int, height: int) -> tuple[int, int]:
     """Left and top of a window whose middle is that of the box, to within half a pixel."""
     return (bounds.left + bounds.right - width) // 2, (bounds.top + bounds.bottom - height) // 2
+
+
+def _in_canvas(bounds: Bounds, canvas: Canvas) -> Bounds:
+    return Bounds(bounds.left + canvas.x, bounds.top + canvas.y, bounds.right + canvas.x, bounds.bottom + canvas.y)
 
 
 def _cut_off(stream: ClipStream, bounds: Bounds) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -46,8 +47,13 @@ class Resize(StepSettings):
             return stream
         if min(width, height) < 1 or max(width, height) > MAX_SIDE:
             raise MediaError(f"{stream.info.name} would be {width} x {height}; use sizes from 1 to {MAX_SIDE} pixels.")
+        canvas = stream.info.canvas
+        if canvas is not None:
+            # The factors by which the pixels really grow, which rounding makes differ from the scale.
+            factors = Fraction(width, stream.info.width), Fraction(height, stream.info.height)
+            canvas = canvas.scaled(*factors).unless_whole(width, height)
         return ClipStream(
-            replace(stream.info, width=width, height=height),
+            replace(stream.info, width=width, height=height, canvas=canvas),
             lambda: (resized(f, width, height) for f in stream.frames()),
         )
 

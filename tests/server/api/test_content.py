@@ -82,11 +82,13 @@ def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
 
 
 @contextmanager
-def waiting_for(client: Client, job: dict, finishing: dict = LONG) -> Iterator[http.client.HTTPConnection]:
+def waiting_for(
+    client: Client, job: dict, finishing: dict = LONG, **headers: str
+) -> Iterator[http.client.HTTPConnection]:
     """A caller that waits for an export, and goes at the block's end."""
     connection = http.client.HTTPConnection(urlsplit(client.url).netloc)
     body = json.dumps({"format": "png8", "finishing": finishing})
-    connection.request("POST", f"/v1/videos/{job['id']}/content", body, {"Content-Type": "application/json"})
+    connection.request("POST", f"/v1/videos/{job['id']}/content", body, {"Content-Type": "application/json", **headers})
     try:
         yield connection
     finally:
@@ -277,6 +279,51 @@ def test_two_exports_at_once_and_no_third(fake: Client, fake_data_dir: Path, job
     # Both callers have gone: their work ends, and nothing is left of it.
     until(lambda: exports_of(fake_data_dir, job) == [])
     assert post(fake, job, format="png8").ok
+
+
+def progress(client: Client, key: str) -> dict | None:
+    try:
+        return client.export(key)
+    except ClientError as error:
+        assert error.code == "not_found"
+        return None
+
+
+def test_an_export_tells_how_far_it_is(fake: Client, fake_data_dir: Path, job: dict) -> None:
+    count = job["clips"][0]["frame_count"] + 500
+    assert progress(fake, "mine") is None
+    with waiting_for(fake, job, **{"Export-Key": "mine"}):
+        until(lambda: progress(fake, "mine"))
+        until(lambda: (progress(fake, "mine") or {}).get("frames_done", 0) > 0)
+        told = progress(fake, "mine")
+        assert told is not None
+        assert (told["key"], told["frames_total"]) == ("mine", count)
+        answer = requests.post(
+            f"{fake.url}/v1/videos/{job['id']}/content", json={"format": "png8"}, headers={"Export-Key": "mine"}
+        )
+        assert (answer.status_code, error_of(answer)["code"]) == (409, "in_use")
+    until(lambda: progress(fake, "mine") is None)
+    until(lambda: exports_of(fake_data_dir, job) == [])
+
+
+def test_nothing_is_told_of_frames_before_one_is_written(fake: Client, job: dict) -> None:
+    with waiting_for(fake, job, {"steps": [*LONG["steps"], {"step": "crop"}]}, **{"Export-Key": "cropped"}):
+        until(lambda: progress(fake, "cropped"))
+        assert progress(fake, "cropped") == {"key": "cropped", "frames_done": 0, "frames_total": None}
+    until(lambda: progress(fake, "cropped") is None)
+
+
+def test_an_export_that_is_done_is_not_told_of_any_more(fake: Client, job: dict, tmp_path: Path) -> None:
+    assert fake.content(job["id"], "qtrle", tmp_path / "fire.mov", key="short").is_file()
+    assert progress(fake, "short") is None
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "ä", "a" * 129, "two words"])
+def test_a_key_that_fits_into_no_path(fake: Client, job: dict, key: str) -> None:
+    headers = {"Export-Key": key.encode("latin-1")}
+    answer = requests.get(f"{fake.url}/v1/videos/{job['id']}/content", params={"format": "png8"}, headers=headers)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (400, "bad_export_key")
 
 
 @pytest.mark.parametrize("last", [{"step": "crop"}, {"step": "reverse"}], ids=lambda step: step["step"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from server.media.clip_reader import open_clip
-from server.media.colour import linear_from_srgb
+from server.media.colour import linear_from_srgb, quantised
 from server.media.formats import FORMATS, export
 from tests.server.media.made_streams import effect, read, stream_of
 
@@ -96,6 +96,36 @@ def test_formats_for_sharing_keep_alpha_exactly(
 
     np.testing.assert_array_equal(decoded[..., 3], frames[..., 3])
     assert (clip.info.fps, clip.info.frame_count) == (fps, count)
+
+
+@SLOW
+@given(shown=st.lists(st.integers(0, 2), min_size=1, max_size=12), fps=RATES)
+def test_webp_shows_frames_that_are_alike_for_as_long_as_they_last(shown: list[int], fps: Fraction) -> None:
+    frames = effect(24, 16, 3)[shown]
+    with TemporaryDirectory() as folder:
+        path = exported(frames, "webp", Path(folder), fps)
+        clip = open_clip(path)
+        decoded = read(clip)
+        with Image.open(path) as image:
+            durations = []
+            for number in range(getattr(image, "n_frames", 1)):
+                image.seek(number)
+                image.load()
+                durations.append(image.info.get("duration", 0))
+
+    np.testing.assert_array_equal(decoded[..., 3], frames[..., 3])
+    assert (clip.info.fps, clip.info.frame_count) == (fps, len(shown))
+    if len(durations) > 1:
+        assert sum(durations) == round(1000 * len(shown) / fps)
+
+
+def test_a_webp_of_another_program_lasts_as_long_as_it_says(tmp_path: Path) -> None:
+    first, *others = [Image.fromarray(quantised(frame, 8)) for frame in effect(24, 16, 3)]
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others, duration=[100, 300, 200], lossless=True)
+    clip = open_clip(tmp_path / "a.webp")
+
+    assert (clip.info.fps, clip.info.frame_count) == (10, 6)
+    np.testing.assert_array_equal(read(clip)[..., 3], effect(24, 16, 3)[[0, 1, 1, 1, 2, 2], ..., 3])
 
 
 @pytest.mark.parametrize(("format", "colour_error"), [("webm", 24), ("webp", 24), ("webm-small", 48)])

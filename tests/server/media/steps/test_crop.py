@@ -1,10 +1,14 @@
 """Cutting to the effect, and what is near the frame's edge."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
+from server.media.canvas import Canvas
 from server.media.steps.bounds import Bounds, bounds_of, margin_warnings
 from server.media.steps.crop import Crop, Recentre
+from server.media.steps.resize import Resize
 from tests.server.media.made_streams import read, stream_of
 
 
@@ -73,3 +77,56 @@ def test_what_comes_near_the_frames_edge_is_named() -> None:
         "The effect comes within 3 pixels of the frame's right edge.",
     ]
     assert margin_warnings(None, info) == []
+
+
+BOX = (5, 8, 10, 12)
+
+
+def test_a_cropped_clip_knows_where_it_was() -> None:
+    assert Crop(margin=3)(stream_of(boxes(BOX, (20, 6, 25, 11)))).info.canvas == Canvas(40, 30, 2, 3)
+    assert Crop(margin=8)(stream_of(boxes((0, 0, 4, 4)))).info.canvas == Canvas(40, 30, -8, -8)
+
+
+def test_a_clip_that_is_the_whole_picture_has_no_canvas() -> None:
+    whole = stream_of(boxes((0, 0, 40, 30)))
+
+    assert whole.info.canvas is None
+    assert Crop(margin=0)(whole).info.canvas is None
+    # Cut out of the middle of what had grown around it.
+    assert whole.through(Crop(margin=5), Crop(margin=0)).info.canvas is None
+
+
+def test_several_crops_and_one_say_the_same() -> None:
+    clip = stream_of(boxes(BOX))
+
+    once, twice = clip.through(Crop(margin=1)), clip.through(Crop(margin=6), Crop(margin=1))
+
+    assert twice.info.canvas == once.info.canvas
+    np.testing.assert_array_equal(read(twice), read(once))
+
+
+@pytest.mark.parametrize("box", [(5, 8, 10, 12), (5, 8, 11, 13), (0, 0, 1, 1), (39, 29, 40, 30)])
+def test_centring_before_and_after_a_crop_is_the_same(box: tuple[int, int, int, int]) -> None:
+    clip = stream_of(boxes(box, width=40, height=31))
+    before, after = clip.through(Recentre(), Crop(margin=2)), clip.through(Crop(margin=2), Recentre())
+
+    np.testing.assert_array_equal(read(before)[..., 3], read(after)[..., 3])
+    assert before.info.canvas == after.info.canvas
+    assert before.info.canvas is not None
+
+
+def test_centring_alone_moves_the_effect_for_good() -> None:
+    assert Recentre()(stream_of(boxes(BOX))).info.canvas is None
+
+
+def test_the_canvas_is_scaled_with_the_clip() -> None:
+    cropped = Crop(margin=3)(stream_of(boxes(BOX, (20, 6, 25, 11))))
+
+    assert cropped.through(Resize(scale=2)).info.canvas == Canvas(80, 60, 4, 6)
+    # 26 x 12 pixels become 8 x 4, so the picture of 40 x 30 becomes as much smaller.
+    assert cropped.through(Resize(scale=0.3)).info.canvas == Canvas(12, 10, 1, 1)
+    assert cropped.through(Resize(scale=2), Crop(margin=0, threshold=0.5)).info.canvas == Canvas(80, 60, 10, 12)
+
+
+def test_a_canvas_beyond_all_bounds_is_forgotten() -> None:
+    assert Canvas(500_000, 10, 0, 0).scaled(Fraction(2), Fraction(2)).unless_whole(8, 8) is None

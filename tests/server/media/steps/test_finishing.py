@@ -115,7 +115,6 @@ def test_what_the_steps_found_is_in_the_sidecar(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        (Recipe(steps=(Retime(fps=Fraction(24000, 1001)),)), "whole frames a second, and the recipe makes 23.976"),
         (Recipe.model_validate({"steps": [{"step": "trim", "last": 9}]}), "has no frame 9"),
     ],
 )
@@ -138,3 +137,29 @@ def test_a_cancelled_or_repeated_run_changes_nothing(clip: Path) -> None:
 def test_only_clip_folders_are_finished(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="is no clip folder"):
         apply_recipe(tmp_path, RECIPE)
+
+
+def test_a_cropped_clip_says_where_it_was_also_after_another_recipe(clip: Path) -> None:
+    cropped = apply_recipe(clip, Recipe(steps=(Crop(margin=0),)))
+    again = apply_recipe(cropped.folder, Recipe(steps=(Levels(black=0.1),)))
+
+    canvas = cropped.sidecar.canvas
+    assert canvas is not None
+    assert (canvas.width, canvas.height) == (32, 24)
+    assert sidecar_of(cropped.folder).canvas == sidecar_of(again.folder).canvas == canvas
+    whole, part = read(open_clip(clip)), read(open_clip(cropped.folder))
+    height, width = part.shape[1:3]
+    inside = whole[:, canvas.y : canvas.y + height, canvas.x : canvas.x + width]
+    np.testing.assert_array_equal(part[..., 3], inside[..., 3])
+    assert sidecar_of(clip).canvas is None
+
+
+def test_a_rate_that_is_no_whole_number_is_kept_exactly(clip: Path) -> None:
+    finished = apply_recipe(clip, Recipe(steps=(Retime(fps=Fraction(24000, 1001)),)))
+
+    sidecar = sidecar_of(finished.folder)
+    assert (sidecar.fps, sidecar.fps_fraction) == (24000 / 1001, "24000/1001")
+    assert open_clip(finished.folder).info.fps == Fraction(24000, 1001)
+    # Readers that do not know the fraction get there from the number.
+    assert sidecar.model_copy(update={"fps_fraction": None}).rate == Fraction(24000, 1001)
+    assert sidecar_of(clip).fps_fraction is None
