@@ -1,13 +1,15 @@
-"""Sessions: `nox -s demo`, `nox -s tests`, `nox -s lint`, `nox -s extension`.
+"""Sessions: `nox -s demo`, `nox -s tests`, `nox -s blender`, `nox -s lint`, `nox -s extension`.
 
 Two environments, as on an artist's machine: `.nox/server` has torch and the server, `.nox/blender` has Blender (the bpy
 wheel) and nothing of the server. They are made once, shared by all sessions, and brought up to date when
-pyproject.toml or constraints.txt change.
+pyproject.toml or constraints.txt change. The other Blenders that the add-on is tested in are beside them, as
+`.nox/blender-4.2` and so on.
 """
 
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,18 +17,37 @@ import nox
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
+ARCHIVE = ROOT / "dist" / f"transpixar-{nox.project.load_toml(ROOT / 'blender_manifest.toml')['version']}.zip"
 OPTIONAL = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
 
-nox.options.sessions = ["lint", "tests"]
+# The Blenders beside that of constraints.txt that the add-on is made for: their wheel, and the Python it is built for.
+OTHER_BLENDERS = {"4.2": ("bpy==4.2.23", "3.11"), "4.5": ("bpy==4.5.15", "3.11"), "5.2": ("bpy==5.2.3", "3.13")}
+# What depends on the version: pixels, strips, nodes, libraries, registration; the rest is tried in one Blender only.
+DEPENDS_ON_BLENDER = [
+    f"tests/blender/test_{name}.py"
+    for name in (
+        *("plane", "strip", "compositor", "standard_view", "drop", "collect", "assets", "assets_library"),
+        *("registration", "installed_zip", "preferences", "panel", "panel_inputs", "words", "scripting"),
+    )
+]
+
+nox.options.sessions = ["lint", "tests", "blender"]
 nox.options.default_venv_backend = "none"
 
 
-def environment(session: nox.Session, name: str, requirements: list[str], python: str = sys.executable) -> str:
+def environment(
+    session: nox.Session,
+    name: str,
+    requirements: list[str],
+    python: str = sys.executable,
+    constraints: Path | None = CONSTRAINTS,
+) -> str:
     """Make or update the environment `.nox/<name>`; returns its Python."""
     folder = ROOT / ".nox" / name
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "installed"
-    wanted = hashlib.sha256("\n".join([*requirements, python, CONSTRAINTS.read_text("utf-8")]).encode()).hexdigest()
+    pinned = constraints.read_text("utf-8") if constraints else ""
+    wanted = hashlib.sha256("\n".join([*requirements, python, pinned]).encode()).hexdigest()
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return str(interpreter)
     session.log(f"Installing the {name} environment in {folder}")
@@ -34,7 +55,7 @@ def environment(session: nox.Session, name: str, requirements: list[str], python
         shutil.rmtree(folder, ignore_errors=True)
         session.run(python, "-m", "venv", str(folder), external=True, silent=True)
     pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    session.run(*pip, "-c", str(CONSTRAINTS), *requirements, external=True)
+    session.run(*pip, *(["-c", str(constraints)] if constraints else []), *requirements, external=True)
     stamp.write_text(wanted, "utf-8")
     return str(interpreter)
 
@@ -46,10 +67,44 @@ def server_python(session: nox.Session) -> str:
 
 def blender_python(session: nox.Session) -> str:
     """The environment that stands for an installed Blender; its wheel is made for one version of Python."""
-    python = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
+    python = find_python("3.11")
     if python is None:
         session.error("Blender's Python module needs Python 3.11; install it beside this one and run this again.")
     return environment(session, "blender", [*OPTIONAL["demo"], "requests", "pytest"], python)
+
+
+def other_blender_python(session: nox.Session, version: str) -> str:
+    """The environment of another Blender; the session is skipped where there is no Python for it."""
+    wheel, needed = OTHER_BLENDERS[version]
+    python = find_python(needed)
+    if python is None:
+        session.skip(f"Blender {version} needs Python {needed}, which is not installed here.")
+    # constraints.txt pins the one Blender that everything else uses.
+    return environment(session, f"blender-{version}", [wheel, "requests", "pytest"], python, constraints=None)
+
+
+def find_python(version: str) -> str | None:
+    """A Python of this version that runs: one in the PATH may be a stand-in for what is not installed."""
+    if sys.version_info[:2] == tuple(map(int, version.split("."))):
+        return sys.executable
+    found = shutil.which(f"python{version}")
+    runs = found is not None and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+    return found if runs else None
+
+
+def build_extension(session: nox.Session) -> str:
+    """Build the zip that artists install; returns its path."""
+    session.run(blender_python(session), "tools/build_extension.py", external=True)
+    return str(ARCHIVE)
+
+
+def addon_surroundings(session: nox.Session) -> dict[str, str]:
+    """What the tests inside of Blender are told: the server's environment, and the extension they install."""
+    return {
+        "TRANSPIXAR_SERVER_PYTHON": server_python(session),
+        "TRANSPIXAR_EXTENSION": build_extension(session),
+        "HF_HUB_OFFLINE": "1",
+    }
 
 
 @nox.session
@@ -61,15 +116,27 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test: the server's and the add-on's core, then the add-on inside real Blender."""
+    """Run every test: the server's and the add-on's core, then the built and installed add-on inside real Blender."""
     server, blender = server_python(session), blender_python(session)
-    here = {"TRANSPIXAR_SERVER_PYTHON": server, "HF_HUB_OFFLINE": "1"}
+    here = addon_surroundings(session)
     # A file at a time on each core; torch would otherwise take all cores in every one of them.
     parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
     alone = here | {"OMP_NUM_THREADS": "1"}
     outside = ["tests", "--ignore=tests/blender", *parallel, *session.posargs]
     session.run(server, "-m", "pytest", *outside, external=True, env=alone)
     session.run(blender, "-m", "pytest", "tests/blender", *session.posargs, external=True, env=here)
+
+
+@nox.session
+@nox.parametrize("version", [nox.param(version, id=version) for version in OTHER_BLENDERS])
+def blender(session: nox.Session, version: str) -> None:
+    """Run what depends on Blender's version in the other Blenders: `nox -s blender` or `nox -s "blender(4.2)"`.
+
+    `nox -s "blender(4.2)" -- tests/blender` runs all tests there.
+    """
+    python = other_blender_python(session, version)
+    chosen = session.posargs or DEPENDS_ON_BLENDER
+    session.run(python, "-m", "pytest", *chosen, external=True, env=addon_surroundings(session))
 
 
 @nox.session
@@ -84,4 +151,4 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def extension(session: nox.Session) -> None:
     """Build dist/transpixar-<version>.zip with Blender's own tool and let Blender validate it."""
-    session.run(blender_python(session), "tools/build_extension.py", external=True)
+    build_extension(session)

@@ -14,13 +14,14 @@ os.environ["TRANSPIXAR_DATA_DIR"] = str(Path(_RESOURCES.name) / "data")
 bpy = pytest.importorskip("bpy", reason="these tests run inside of Blender's environment")
 
 from tests.addon.real_server import RealServer, write_tiny_model  # noqa: E402
+from tests.blender.tested_package import PACKAGE, install_if_wanted  # noqa: E402
 
-PACKAGE = "blender_transpixar"
+install_if_wanted()
 
 
 @pytest.fixture
 def blender() -> Iterator[None]:
-    """An empty Blender with the add-on enabled from the working copy."""
+    """An empty Blender with the add-on enabled: the working copy's, or the installed extension."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.preferences.addon_enable(module=PACKAGE)
     yield

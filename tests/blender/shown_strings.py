@@ -14,7 +14,7 @@ from blender_transpixar import registration
 DEFAULT = bpy.app.translations.contexts.default
 OPERATOR = bpy.app.translations.contexts.operator_default
 
-_PACKAGE = Path(registration.__file__).parent
+_FOLDER = Path(registration.__file__).parent
 # Calls, and which of their arguments are shown: by keyword, or by position.
 _SHOWN: dict[str, tuple[str | int, ...]] = {
     "label": ("text",),
@@ -59,7 +59,12 @@ def registered_strings() -> Iterator[tuple[str, str]]:
 
 def own_properties(cls: type) -> Iterator[bpy.types.Property]:
     """The properties that the add-on's class or its mix-ins annotate."""
-    names = {name for base in cls.__mro__ if base.__module__.startswith(_PACKAGE.name) for name in _annotated(base)}
+    names = {
+        name
+        for base in cls.__mro__
+        if base.__module__.startswith(registration.__package__)
+        for name in _annotated(base)
+    }
     if issubclass(cls, bpy.types.Panel | bpy.types.Menu):
         return
     # An operator's own properties are not among those of its class.
@@ -81,7 +86,7 @@ def written_strings() -> frozenset[tuple[str, str]]:
 
 
 def _written_strings() -> Iterator[tuple[str, str]]:
-    for path in sorted(_PACKAGE.rglob("*.py")):
+    for path in sorted(_FOLDER.rglob("*.py")):
         if "presets" in path.parts or "translations" in path.parts:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -169,7 +174,7 @@ _NOT_SENTENCES = {"{} is not a folder", "The list of catalogs is of another vers
 def told_sentences() -> frozenset[str]:
     """What the core, operators and adapters say in sentences or phases, with {} for every gap."""
     found: set[str] = set()
-    for path in sorted(_PACKAGE.rglob("*.py")):
+    for path in sorted(_FOLDER.rglob("*.py")):
         if path.stem not in _NOT_SAID and not {"presets", "translations", "ui"} & set(path.parts):
             found |= set(_told_in(path))
     return frozenset(found - _NOT_SENTENCES)

@@ -21,6 +21,7 @@ from tests.addon.made_clips import write_clip
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
 from tests.blender.rendering import render, set_up
+from tests.blender.tested_package import PACKAGE
 
 START = 10
 
@@ -214,7 +215,7 @@ def pump_until(reached: Callable[[], bool]) -> None:
 def start_like_the_panel(plane: bpy.types.Object, finishing: dict, format_name: str = "clip") -> None:
     """What the Finish Clip button does; in background mode Blender would call execute instead of invoke."""
     clip = shown(plane)
-    url = bpy.context.preferences.addons["blender_transpixar"].preferences.server_address
+    url = bpy.context.preferences.addons[PACKAGE].preferences.server_address
     delivery = pump.dispatcher().fetch(clip.sidecar, url, format_name, finishing, clip.folder.parent)
     pump.follow(delivery, _Target(bpy.context).show_when_possible)
 
@@ -302,7 +303,7 @@ def test_nothing_to_finish(connected: Path):
 
 
 def test_a_clip_that_the_server_no_longer_has(plane: bpy.types.Object, tmp_path: Path):
-    address = bpy.context.preferences.addons["blender_transpixar"].preferences.server_address
+    address = bpy.context.preferences.addons[PACKAGE].preferences.server_address
     requests.delete(f"{address}/v1/videos/{shown(plane).sidecar.job}").raise_for_status()
     with pytest.raises(RuntimeError, match="generate it again to finish it"):
         bpy.ops.transpixar.finish_clip(choke=1.0)

@@ -18,6 +18,7 @@ from blender_transpixar.core.generation import Outcome
 from blender_transpixar.core.request import ClipRequest
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.rendering import render, set_up
+from tests.blender.tested_package import PACKAGE
 
 
 def test_a_script_gets_its_plane_from_one_call(connected: Path, tmp_path: Path):
@@ -168,7 +169,7 @@ def test_unregistering_ends_the_courier_in_the_middle_of_a_clip(connected: Path)
     start_like_the_panel(LONG)
     pump_until(lambda: pump.current().job is not None)
     courier = pump.dispatcher()._courier._process
-    bpy.ops.preferences.addon_disable(module="blender_transpixar")
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert courier.poll() is not None
     assert not bpy.app.timers.is_registered(pump.tick)
-    bpy.ops.preferences.addon_enable(module="blender_transpixar")
+    bpy.ops.preferences.addon_enable(module=PACKAGE)

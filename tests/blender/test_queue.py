@@ -25,10 +25,10 @@ from blender_transpixar.ui.queue_panel import QueueSection
 from tests.addon.made_clips import JOB, write_clip
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
+from tests.blender.tested_package import PACKAGE
 
 SHORT = ClipRequest("orange smoke", seed=7, steps=2, model=MODEL_NAME)
 LONG = ClipRequest("orange smoke", seed=7, width=64, height=64, num_frames=9, steps=100, model=MODEL_NAME)
-PACKAGE = "blender_transpixar"
 
 
 @pytest.fixture(autouse=True)

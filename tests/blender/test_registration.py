@@ -1,29 +1,60 @@
-import subprocess
-import sys
-import zipfile
+"""The add-on comes and goes without a trace."""
+
 from pathlib import Path
 
-import bpy
-import pytest
+import bpy.utils.previews
 
+from blender_transpixar.bl import previews, pump
+from blender_transpixar.core.generation import Preview
 from tests.addon.made_clips import write_clip
-from tests.addon.real_server import REPOSITORY
-
-PACKAGE = "blender_transpixar"
+from tests.blender.tested_package import PACKAGE
 
 
 def is_there() -> bool:
     return hasattr(bpy.types, "TRANSPIXAR_PT_generate") and hasattr(bpy.types.Scene, "transpixar")
 
 
-def test_the_add_on_comes_and_goes_without_a_trace():
-    for _ in range(3):
+def a_preview(folder: Path) -> Preview:
+    path = folder / "preview"
+    path.write_bytes(bytes(4 * 4 * 4))
+    return Preview(path, width=4, height=4, step=1)
+
+
+def what_blender_was_told() -> dict[str, list[str]]:
+    """Everything of Blender's that an add-on can hang itself on."""
+    handlers = bpy.app.handlers
+    menus = [getattr(bpy.types, name) for name in dir(bpy.types) if "_MT_" in name or "_HT_" in name or "_PT_" in name]
+    keymaps = bpy.context.window_manager.keyconfigs.addon.keymaps if bpy.context.window_manager.keyconfigs.addon else []
+    return {
+        "types": [name for name in dir(bpy.types) if "TRANSPIXAR" in name.upper()],
+        "properties": [name for name in (*dir(bpy.types.Scene), *dir(bpy.types.WindowManager)) if "transpixar" in name],
+        "operators": dir(bpy.ops.transpixar),
+        "handlers": [
+            f"{name}: {function}"
+            for name in dir(handlers)
+            if isinstance(getattr(handlers, name), list)
+            for function in getattr(handlers, name)
+        ],
+        "menus": [f"{cls.__name__}: {drawn}" for cls in menus for drawn in getattr(cls.draw, "_draw_funcs", [])],
+        "keys": [f"{keymap.name}: {item.idname}" for keymap in keymaps for item in keymap.keymap_items],
+        "presets": bpy.utils.preset_paths("transpixar/prompt"),
+        "pictures": sorted(map(str, bpy.utils.previews._uuid_open)),
+    }
+
+
+def test_it_comes_and_goes_without_a_trace(tmp_path: Path):
+    clip = write_clip(tmp_path)
+    before = what_blender_was_told()
+    for _ in range(2):
         bpy.ops.preferences.addon_enable(module=PACKAGE)
         assert is_there()
         assert bpy.ops.transpixar.generate.poll()
+        bpy.ops.transpixar.place_plane(filepath=str(clip))
+        previews.picture_of(a_preview(tmp_path))
         bpy.ops.preferences.addon_disable(module=PACKAGE)
         assert not is_there()
-        assert not hasattr(bpy.types, "TRANSPIXAR_OT_generate")
+        assert not bpy.app.timers.is_registered(pump.tick)
+        assert what_blender_was_told() == before
 
 
 def test_settings_are_saved_with_the_file(blender: None, tmp_path: Path):
@@ -34,38 +65,3 @@ def test_settings_are_saved_with_the_file(blender: None, tmp_path: Path):
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
     settings = bpy.context.scene.transpixar
     assert (settings.prompt, settings.seed, settings.num_frames) == ("blue sparks", 0, 0)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, REPOSITORY / "tools/build_extension.py", "--output-dir", output]
-    subprocess.run(command, check=True)
-    return next(output.glob("*.zip"))
-
-
-def test_the_built_extension_installs_and_runs_from_there(archive: Path, tmp_path: Path):
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    bpy.ops.extensions.package_install_files(filepath=str(archive), repo="user_default", enable_on_install=True)
-    try:
-        assert is_there()
-        assert "bl_ext.user_default.transpixar" in bpy.context.preferences.addons
-        bpy.ops.transpixar.place_plane(filepath=str(write_clip(tmp_path)))
-        assert bpy.context.object.name == "test-effect"
-        module = sys.modules["bl_ext.user_default.transpixar.preferences"]
-        own = Path(bpy.utils.extension_path_user("bl_ext.user_default.transpixar"))
-        assert module.clip_folder(bpy.context) == own / "clips"
-    finally:
-        bpy.ops.extensions.package_uninstall(repo_index=user_repository(), pkg_id="transpixar")
-    assert not is_there()
-
-
-def user_repository() -> int:
-    modules = [repository.module for repository in bpy.context.preferences.extensions.repos]
-    return modules.index("user_default")
-
-
-def test_the_zip_holds_the_add_on_and_nothing_else(archive: Path):
-    names = set(zipfile.ZipFile(archive).namelist())
-    assert {"blender_manifest.toml", "LICENSE", "__init__.py", "core/courier_main.py"} <= names
-    assert not [name for name in names if "__pycache__" in name or name.startswith(("server", "tests"))]
