@@ -1,6 +1,5 @@
 """How clips are finished: in the panel (stored with the scene) and as arguments of the operator."""
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -11,6 +10,22 @@ from .core.timing import scene_rate
 
 # SKIP_SAVE keeps operators from remembering the arguments of their last call.
 _OPTIONS = {"SKIP_SAVE"}
+_TRIM_FIRST = IntProperty(
+    name="From Frame",
+    description="The first frame of the clip to keep",
+    min=1,
+    soft_max=100,
+    default=1,
+    options=_OPTIONS,
+)
+_TRIM_LAST = IntProperty(
+    name="To Frame",
+    description="The last frame of the clip to keep. 0: to the clip's end",
+    min=0,
+    soft_max=100,
+    default=0,
+    options=_OPTIONS,
+)
 _ALPHA_FROM = EnumProperty(
     name="Alpha",
     description="Where the clip's alpha comes from",
@@ -85,6 +100,35 @@ _CHOKE = FloatProperty(
     default=0.0,
     options=_OPTIONS,
 )
+_EXTEND = BoolProperty(
+    name="Extend Colors",
+    description="Continue the effect's colors outwards under its transparent pixels, against fringes of another color",
+    options=_OPTIONS,
+)
+_EXTEND_BELOW = FloatProperty(
+    name="Up to Alpha",
+    description="Pixels with an alpha up to this take the color around them. 0: only pixels that cannot be seen",
+    subtype="FACTOR",
+    min=0.0,
+    max=0.99,
+    default=0.0625,
+    options=_OPTIONS,
+)
+_CROP = BoolProperty(
+    name="Crop",
+    description="Cut the frame to the effect, which makes smaller files; the effect stays where it stands",
+    options=_OPTIONS,
+)
+_CROP_MARGIN = IntProperty(
+    name="Margin",
+    description="How many pixels around the effect stay when the frame is cut to it",
+    subtype="PIXEL",
+    min=0,
+    max=10_000,
+    soft_max=64,
+    default=8,
+    options=_OPTIONS,
+)
 _RECENTRE = BoolProperty(
     name="Center",
     description="Move the effect to the middle of the frame",
@@ -130,6 +174,24 @@ _OVERLAP = IntProperty(
     default=0,
     options=_OPTIONS,
 )
+_HOLD_START = IntProperty(
+    name="Hold Start",
+    description="How many frames longer the first picture of the finished clip stays",
+    min=0,
+    max=100_000,
+    soft_max=100,
+    default=0,
+    options=_OPTIONS,
+)
+_HOLD_END = IntProperty(
+    name="Hold End",
+    description="How many frames longer the last picture of the finished clip stays",
+    min=0,
+    max=100_000,
+    soft_max=100,
+    default=0,
+    options=_OPTIONS,
+)
 _SCALE = FloatProperty(
     name="Scale",
     description="Times the clip's width and height; the plane keeps its size",
@@ -148,6 +210,8 @@ class FinishingProperties:
     """The settings as Blender properties, shared by the scene's settings and the operator."""
 
     if TYPE_CHECKING:
+        trim_first: int
+        trim_last: int
         alpha_from: str
         background: str
         background_colour: tuple[float, float, float]
@@ -156,14 +220,22 @@ class FinishingProperties:
         gamma: float
         smooth: bool
         choke: float
+        extend: bool
+        extend_below: float
+        crop: bool
+        crop_margin: int
         recentre: bool
         frame_rate: str
         method: str
         reverse: bool
         repeat: str
         overlap: int
+        hold_start: int
+        hold_end: int
         scale: float
     else:
+        trim_first: _TRIM_FIRST
+        trim_last: _TRIM_LAST
         alpha_from: _ALPHA_FROM
         background: _BACKGROUND
         background_colour: _BACKGROUND_COLOUR
@@ -172,12 +244,18 @@ class FinishingProperties:
         gamma: _GAMMA
         smooth: _SMOOTH
         choke: _CHOKE
+        extend: _EXTEND
+        extend_below: _EXTEND_BELOW
+        crop: _CROP
+        crop_margin: _CROP_MARGIN
         recentre: _RECENTRE
         frame_rate: _FRAME_RATE
         method: _METHOD
         reverse: _REVERSE
         repeat: _REPEAT
         overlap: _OVERLAP
+        hold_start: _HOLD_START
+        hold_end: _HOLD_END
         scale: _SCALE
 
 
@@ -192,6 +270,8 @@ def finishing_from(values: Any, scene: bpy.types.Scene) -> Finishing:
     """What FinishingProperties amount to for a scene. Raises InvalidRequestError."""
     red, green, blue = (_rounded(channel) for channel in values.background_colour)
     return Finishing(
+        trim_first=values.trim_first,
+        trim_last=values.trim_last,
         luma_key=values.alpha_from == "LUMA",
         background=values.background.lower(),
         background_colour=(red, green, blue),
@@ -200,12 +280,16 @@ def finishing_from(values: Any, scene: bpy.types.Scene) -> Finishing:
         gamma=_rounded(values.gamma),
         smooth=values.smooth,
         choke=_rounded(values.choke),
+        extend_below=_rounded(values.extend_below) if values.extend else None,
+        crop_margin=values.crop_margin if values.crop else None,
         recentre=values.recentre,
-        fps=_whole_rate(scene) if values.frame_rate == "SCENE" else None,
+        fps=scene_rate(scene.render.fps, scene.render.fps_base) if values.frame_rate == "SCENE" else None,
         method=values.method.lower(),
         reverse=values.reverse,
         repeat=values.repeat.lower(),
         overlap=values.overlap,
+        hold_start=values.hold_start,
+        hold_end=values.hold_end,
         scale=_rounded(values.scale),
     )
 
@@ -213,8 +297,3 @@ def finishing_from(values: Any, scene: bpy.types.Scene) -> Finishing:
 def _rounded(value: float) -> float:
     """A 32-bit float as the number that was typed: 0.1 and not 0.10000000149."""
     return float(f"{value:.6g}")
-
-
-def _whole_rate(scene: bpy.types.Scene) -> Fraction:
-    """The scene's rate in whole frames, which is what clips have: 24 for 23.976."""
-    return Fraction(max(round(scene_rate(scene.render.fps, scene.render.fps_base)), 1))

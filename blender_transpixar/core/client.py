@@ -178,13 +178,29 @@ class ServerClient:
 
     @contextmanager
     def content(
-        self, job_id: str, clip: int, format_name: str, finishing: Mapping[str, Any] | None
+        self, job_id: str, clip: int, format_name: str, finishing: Mapping[str, Any] | None, key: str
     ) -> Iterator[Content]:
-        """A clip in a hand-off format, after a recipe or raw; waits until the server has made it."""
+        """A clip in a hand-off format, after a recipe or raw; waits until the server has made it.
+
+        Meanwhile another thread may ask for its `export_progress` by the new `key`.
+        """
         body = {"clip": clip, "format": format_name, "finishing": finishing}
-        response = self._send("POST", f"/v1/videos/{job_id}/content", json=body, stream=True, timeout=CONTENT_TIMEOUT_S)
+        response = self._send(
+            "POST",
+            f"/v1/videos/{job_id}/content",
+            json=body,
+            headers={"Export-Key": key},
+            stream=True,
+            timeout=CONTENT_TIMEOUT_S,
+        )
         with response:
             yield Content.of(response.headers, self._pieces(response, _PIECE_SIZE))
+
+    def export_progress(self, key: str) -> tuple[int, int] | None:
+        """The frames that are written of the export with this key, and of how many; None before the first one."""
+        told = self._json(self._send("GET", f"/v1/exports/{key}"))
+        done, of = told.get("frames_done"), told.get("frames_total")
+        return (done, of) if isinstance(done, int) and isinstance(of, int) else None
 
     def _send(self, method: str, path: str, *, timeout: float = ANSWER_TIMEOUT_S, **options: Any) -> requests.Response:
         if not path.startswith("/"):

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import TransPixarError
-from .protocol import Cancelled, ContentReady, Failed, Message, Receiving, Waiting
+from .protocol import Cancelled, ContentReady, Exporting, Failed, Message, Receiving, Waiting
 
 
 @dataclass(slots=True, eq=False)
 class Delivery:
     """One fetch. When it is finished it has a `path`, was `cancelled`, or has an `error`.
 
+    `written` are the frames that the server has written and of how many; None as long as it does not say.
     `received` are the bytes that have arrived and of how many; None while the server is still at work.
     """
 
     tag: int
     format: str
+    written: tuple[int, int] | None = None
     received: tuple[int, int | None] | None = None
     waiting: bool = False
     cancelling: bool = False
@@ -30,10 +32,10 @@ class Delivery:
 
     @property
     def fraction(self) -> float:
-        """Progress of the transfer from 0 to 1; the server does not say how far its own work is."""
+        """Progress from 0 to 1 of what `phase` says: first the server's work, then the transfer."""
         if self.path is not None:
             return 1.0
-        done, of = self.received or (0, None)
+        done, of = self.received or self.written or (0, None)
         return min(done / of, 1.0) if of else 0.0
 
     @property
@@ -47,12 +49,18 @@ class Delivery:
             return "Cancelling"
         if self.waiting:
             return "Waiting for other exports"
-        return "The server is at work" if self.received is None else "Saving"
+        if self.received is not None:
+            return "Saving"
+        return (
+            "The server is at work" if self.written is None else f"Writing frame {self.written[0]} of {self.written[1]}"
+        )
 
     def apply(self, message: Message) -> None:
         """Take in one event of the courier."""
         self.waiting = isinstance(message, Waiting)
-        if isinstance(message, Receiving):
+        if isinstance(message, Exporting):
+            self.written = message.done, message.of
+        elif isinstance(message, Receiving):
             self.received = message.done, message.of
         elif isinstance(message, ContentReady):
             self.path = Path(message.path)

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .backoff import Backoff
@@ -20,11 +22,12 @@ from .errors import (
     unexpected,
 )
 from .formats import FORMATS
-from .protocol import Cancelled, ContentReady, Failed, Fetch, Message, Receiving, Waiting
+from .protocol import Cancelled, ContentReady, Exporting, Failed, Fetch, Message, Receiving, Waiting
 
 # Exports of others are done within this time, or the server is overloaded.
 PATIENCE_S = 600.0
 _REPORT_INTERVAL_S = 0.1
+_PROGRESS_INTERVAL_S = 0.4
 
 
 class FetchErrand:
@@ -88,8 +91,39 @@ class FetchErrand:
     def _receive(self, number: int) -> Path:
         command = self._command
         save = save_clip if self._saves_clip else save_folder if self._is_folder else save_file
-        with self._client.content(command.job, number, command.format, command.finishing) as content:
+        key = uuid.uuid4().hex
+        with ExitStack() as stack:
+            with self._progress_told(key):
+                answer = self._client.content(command.job, number, command.format, command.finishing, key)
+                content = stack.enter_context(answer)
             return save(content, self._target, self._on_bytes)
+
+    @contextmanager
+    def _progress_told(self, key: str) -> Iterator[None]:
+        """While the server is asked for the export with this key, tell from another thread how far it is."""
+        over = threading.Event()
+        # So that nothing is told any more once the answer is there, though nobody waits for the thread.
+        lock = threading.Lock()
+
+        def tell() -> None:
+            told = None
+            while not over.wait(_PROGRESS_INTERVAL_S):
+                try:
+                    progress = self._client.export_progress(key)
+                except TransPixarError:
+                    # Not begun, just done, or a server that knows no progress; the answer itself tells what is wrong.
+                    continue
+                with lock:
+                    if progress not in (None, told) and not over.is_set():
+                        self._emit(Exporting(self._command.tag, *progress))
+                        told = progress
+
+        threading.Thread(target=tell, name="progress", daemon=True).start()
+        try:
+            yield
+        finally:
+            with lock:
+                over.set()
 
     @property
     def _saves_clip(self) -> bool:

@@ -24,8 +24,14 @@ class Finishing:
     `black`, `white` and `gamma` are alpha's levels. `choke` is in pixels, inwards when positive. `repeat` is "once",
     "loop" (the end dissolves into the beginning over `overlap` frames; 0: a quarter of the clip) or "ping_pong".
     `fps` None keeps the clip's rate; `method` is "repeat", "blend" or "motion". `scale` multiplies width and height.
+    The frames `trim_first` to `trim_last` (from 1, both included; 0: the last there is) are kept. `hold_start` and
+    `hold_end` are how many frames longer the first and the last picture stay. `extend_below` is the alpha up to which
+    pixels take the colour around them, None to leave them; `crop_margin` the pixels around the effect that a crop
+    leaves, None not to crop.
     """
 
+    trim_first: int = 1
+    trim_last: int = 0
     luma_key: bool = False
     background: str = "keep"
     background_colour: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -34,12 +40,16 @@ class Finishing:
     gamma: float = 1.0
     smooth: bool = False
     choke: float = 0.0
+    extend_below: float | None = None
+    crop_margin: int | None = None
     recentre: bool = False
     fps: Fraction | None = None
     method: str = "blend"
     reverse: bool = False
     repeat: str = "once"
     overlap: int = 0
+    hold_start: int = 0
+    hold_end: int = 0
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -48,16 +58,32 @@ class Finishing:
             raise InvalidRequestError(
                 "The black point of alpha must be below its white point. Lower Black or raise White.", field="black"
             )
+        if 0 < self.trim_last < self.trim_first:
+            raise InvalidRequestError(
+                "The first frame to keep comes after the last one. Lower From Frame or raise To Frame.",
+                field="trim_first",
+            )
         if not self.to_json()["steps"]:
             raise InvalidRequestError("Nothing is set to finish. Change a setting under Finish first.", field="steps")
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe, its steps in the usual order: what alpha is, its edges, the picture's frame, time, size."""
+        """The recipe, its steps in the usual order: which frames, what alpha is, its edges, the frame, time, size."""
         return {
             "format": "transpixar-finishing",
             "format_version": 1,
-            "steps": [*self._alpha_steps(), *self._time_steps(), *self._size_steps()],
+            "steps": [
+                *self._trim_steps(),
+                *self._alpha_steps(),
+                *self._frame_steps(),
+                *self._time_steps(),
+                *self._size_steps(),
+            ],
         }
+
+    def _trim_steps(self) -> list[Step]:
+        if self.trim_first <= 1 and self.trim_last <= 0:
+            return []
+        return [{"step": "trim", "first": self.trim_first, "last": self.trim_last or None}]
 
     def _alpha_steps(self) -> list[Step]:
         steps: list[Step] = []
@@ -72,6 +98,14 @@ class Finishing:
             steps.append({"step": "smooth"})
         if self.choke:
             steps.append({"step": "choke", "pixels": self.choke})
+        if self.extend_below is not None:
+            steps.append({"step": "extend", "below": self.extend_below})
+        return steps
+
+    def _frame_steps(self) -> list[Step]:
+        steps: list[Step] = []
+        if self.crop_margin is not None:
+            steps.append({"step": "crop", "margin": self.crop_margin})
         if self.recentre:
             steps.append({"step": "recentre"})
         return steps
@@ -86,6 +120,8 @@ class Finishing:
             steps.append({"step": "loop", "overlap": self.overlap or None})
         elif self.repeat == "ping_pong":
             steps.append({"step": "ping_pong"})
+        if self.hold_start or self.hold_end:
+            steps.append({"step": "hold", "start": self.hold_start, "end": self.hold_end})
         return steps
 
     def _size_steps(self) -> list[Step]:

@@ -188,6 +188,15 @@ class Waiting(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Exporting(Message):
+    """The server has written `done` of the `of` frames of what is to be fetched."""
+
+    type: ClassVar[str] = "exporting"
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receiving(Message):
     """`done` bytes of `of` (None: unknown) have arrived."""
 

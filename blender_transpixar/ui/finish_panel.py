@@ -56,6 +56,14 @@ def _draw_settings(layout: Any, settings: Any) -> None:
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False
+    _draw_picture(column, settings)
+    column.separator()
+    _draw_time(column, settings)
+    column.separator()
+    column.prop(settings, "scale")
+
+
+def _draw_picture(column: Any, settings: Any) -> None:
     column.prop(settings, "alpha_from")
     column.prop(settings, "background")
     if settings.background == "COLOUR":
@@ -65,8 +73,19 @@ def _draw_settings(layout: Any, settings: Any) -> None:
         levels.prop(settings, name)
     column.prop(settings, "choke")
     column.prop(settings, "smooth")
+    column.prop(settings, "extend")
+    if settings.extend:
+        column.prop(settings, "extend_below")
+    column.prop(settings, "crop")
+    if settings.crop:
+        column.prop(settings, "crop_margin")
     column.prop(settings, "recentre")
-    column.separator()
+
+
+def _draw_time(column: Any, settings: Any) -> None:
+    trim = column.column(align=True)
+    for name in ("trim_first", "trim_last"):
+        trim.prop(settings, name)
     column.prop(settings, "frame_rate")
     if settings.frame_rate == "SCENE":
         column.prop(settings, "method")
@@ -74,7 +93,9 @@ def _draw_settings(layout: Any, settings: Any) -> None:
     column.prop(settings, "repeat")
     if settings.repeat == "LOOP":
         column.prop(settings, "overlap")
-    column.prop(settings, "scale")
+    hold = column.column(align=True)
+    for name in ("hold_start", "hold_end"):
+        hold.prop(settings, name)
 
 
 def _draw_buttons(layout: Any, clip: Clip) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
@@ -138,10 +139,17 @@ class _SlowServer(http.server.BaseHTTPRequestHandler):
     """A server that begins an export and never ends it, or is busy at first."""
 
     busy_answers = 0
+    key: str | None = None
+    progress: ClassVar[dict] = {"key": "", "frames_done": 0, "frames_total": None}
     at_work = threading.Event()
     caller_gone = threading.Event()
 
     def do_GET(self) -> None:
+        if self.path.startswith("/v1/exports/"):
+            is_known = self.path.endswith(f"/{self.key}")
+            error = {"code": "not_found", "message": "No such export.", "field": None}
+            self._answer(*((200, self.progress) if is_known else (404, {"error": error})))
+            return
         answers = {"/v1/status": {"name": "transpixar", "version": "0", "api": 1}}
         self._answer(200, answers.get(self.path, {"clips": []}))
 
@@ -151,6 +159,7 @@ class _SlowServer(http.server.BaseHTTPRequestHandler):
             type(self).busy_answers -= 1
             self._answer(429, {"error": {"code": "busy", "message": "Busy.", "field": None}})
             return
+        type(self).key = self.headers["Export-Key"]
         self.at_work.set()
         # Returns when the caller hangs up.
         self.connection.recv(1)
@@ -190,6 +199,21 @@ def test_cancelling_while_the_server_works_hangs_up(dispatcher: Dispatcher, clip
         assert delivery.cancelled and delivery.error is None
         assert handler.caller_gone.wait(30)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_frames_that_the_server_has_written_are_told(dispatcher: Dispatcher, clip: Clip, tmp_path: Path):
+    with slow_server() as (url, handler):
+        delivery = dispatcher.fetch(clip.sidecar, url, "clip", REVERSED, tmp_path)
+        assert handler.at_work.wait(30)
+        assert (delivery.phase, delivery.fraction) == ("The server is at work", 0.0)
+        handler.progress = {"key": handler.key, "frames_done": 3, "frames_total": 12}
+        deadline = time.monotonic() + 30
+        while delivery.written is None and time.monotonic() < deadline:
+            dispatcher.pump()
+        assert (delivery.phase, delivery.fraction) == ("Writing frame 3 of 12", 0.25)
+        dispatcher.cancel(delivery)
+        dispatcher.wait(delivery)
+    assert delivery.cancelled
 
 
 def test_a_busy_server_is_asked_again(dispatcher: Dispatcher, clip: Clip, tmp_path: Path):

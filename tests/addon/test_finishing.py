@@ -23,21 +23,37 @@ def test_only_what_is_set_becomes_a_step():
 
 def test_steps_come_in_the_usual_order():
     finishing = Finishing(
+        trim_first=2,
         luma_key=True,
         background="auto",
         black=0.1,
         smooth=True,
         choke=-1.0,
+        extend_below=0.1,
+        crop_margin=4,
         recentre=True,
         fps=Fraction(24),
         reverse=True,
         repeat="loop",
+        hold_end=5,
         scale=2.0,
     )
     assert [step["step"] for step in steps_of(finishing)] == [
-        *("luma_key", "remove_background", "levels", "smooth", "choke", "recentre"),
-        *("retime", "reverse", "loop", "resize"),
+        *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "extend", "crop", "recentre"),
+        *("retime", "reverse", "loop", "hold", "resize"),
     ]
+
+
+def test_frames_are_kept_from_one_to_another():
+    assert steps_of(Finishing(trim_first=3)) == [{"step": "trim", "first": 3, "last": None}]
+    assert steps_of(Finishing(trim_last=5)) == [{"step": "trim", "first": 1, "last": 5}]
+    assert steps_of(Finishing(trim_first=5, trim_last=5)) == [{"step": "trim", "first": 5, "last": 5}]
+
+
+def test_a_margin_and_an_alpha_of_nothing_are_settings_too():
+    assert steps_of(Finishing(crop_margin=0)) == [{"step": "crop", "margin": 0}]
+    assert steps_of(Finishing(extend_below=0.0)) == [{"step": "extend", "below": 0.0}]
+    assert steps_of(Finishing(hold_start=2)) == [{"step": "hold", "start": 2, "end": 0}]
 
 
 def test_a_recipe_in_a_few_words():
@@ -53,6 +69,7 @@ def test_a_recipe_in_a_few_words():
     [
         ({}, "Nothing is set to finish"),
         ({"black": 0.8, "white": 0.5}, "must be below its white point"),
+        ({"trim_first": 4, "trim_last": 3}, "comes after the last one"),
     ],
 )
 def test_what_makes_no_sense_gets_a_sentence(settings: dict, sentence: str):

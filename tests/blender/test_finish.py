@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -193,14 +194,45 @@ def test_every_setting_is_one_the_server_knows(plane: bpy.types.Object):
         black=0.05,
         smooth=True,
         choke=-0.5,
+        trim_first=2,
+        trim_last=8,
+        extend=True,
+        crop=True,
+        crop_margin=4,
         recentre=True,
         frame_rate="SCENE",
         method="MOTION",
         reverse=True,
         repeat="LOOP",
+        hold_start=1,
+        hold_end=2,
         scale=0.5,
     ) == {"FINISHED"}
-    assert len(shown(plane).sidecar.finishing["steps"]) == 10
+    assert len(shown(plane).sidecar.finishing["steps"]) == 14
+
+
+def test_a_cropped_clip_is_rendered_where_it_was(plane: bpy.types.Object, tmp_path: Path):
+    raw = shown(plane).sidecar
+    # So that something is there to be cut away.
+    bpy.ops.transpixar.finish_clip(black=0.6)
+    whole, whole_alpha = shown(plane).sidecar, rendered(tmp_path, START)[..., 3]
+    bpy.ops.transpixar.finish_clip(black=0.6, crop=True, crop_margin=2)
+    cropped = shown(plane).sidecar
+    assert (whole.canvas, cropped.canvas.width, cropped.canvas.height) == (None, raw.width, raw.height)
+    assert (cropped.width, cropped.height) != (raw.width, raw.height)
+    np.testing.assert_allclose(rendered(tmp_path, START)[..., 3], whole_alpha, atol=0.02)
+    bpy.ops.transpixar.finish_clip(black=0.6, crop=True, crop_margin=2, scale=2.0)
+    assert shown(plane).sidecar.canvas.width == 2 * raw.width
+    assert abs(rendered(tmp_path, START)[..., 3].mean() - whole_alpha.mean()) < 0.01
+
+
+def test_a_clip_takes_a_rate_that_is_no_whole_number(plane: bpy.types.Object):
+    count = shown(plane).sidecar.frame_count
+    bpy.context.scene.render.fps_base = 1.001
+    bpy.ops.transpixar.finish_clip(frame_rate="SCENE", method="REPEAT")
+    sidecar = shown(plane).sidecar
+    assert (sidecar.fps, sidecar.frame_count) == (Fraction(24000, 1001), 3 * count)
+    assert key_frames(plane) == list(range(START, START + 3 * count))
 
 
 def pump_until(reached: Callable[[], bool]) -> None:
@@ -282,6 +314,8 @@ def test_an_export_never_replaces_a_folder(plane: bpy.types.Object, tmp_path: Pa
     [
         ({}, "Nothing is set to finish"),
         ({"black": 0.9, "white": 0.2}, "below its white point"),
+        ({"trim_first": 9, "trim_last": 3}, "comes after the last one"),
+        ({"trim_first": 9999}, "has no frame 9999"),
         ({"repeat": "LOOP", "overlap": 500}, "overlap"),
         ({"choke": 1.0, "filepath": "/nowhere/at/all"}, "does not exist"),
     ],
@@ -365,6 +399,10 @@ def test_the_panel_shows_what_was_done_to_a_clip(plane: bpy.types.Object, panel:
     bpy.context.scene.transpixar.finishing.repeat = "LOOP"
     assert "overlap" in panel().properties
     bpy.context.scene.transpixar.finishing.repeat = "ONCE"
+    assert not {"crop_margin", "extend_below"} & set(panel().properties)
+    bpy.context.scene.transpixar.finishing.crop = bpy.context.scene.transpixar.finishing.extend = True
+    assert {"crop_margin", "extend_below"} <= set(panel().properties)
+    bpy.context.scene.transpixar.finishing.crop = bpy.context.scene.transpixar.finishing.extend = False
     bpy.ops.transpixar.finish_clip(black=0.05, choke=-1.0)
     drawn = panel()
     assert "Finished: levels, choke -1 px" in " ".join(drawn.labels)
