@@ -1,4 +1,4 @@
-"""`python -m server.training.mini.sheet FILE.png`: a picture of what the model makes of prompts, two for each effect."""
+"""`python -m server.training.mini.sheet FILE.png`: a picture of what a model makes of prompts, two an effect."""
 
 import argparse
 from pathlib import Path
