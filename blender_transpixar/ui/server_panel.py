@@ -107,7 +107,7 @@ def draw_model_button(row: Any, model: ServerModel) -> None:
     if model.state == "licence_not_accepted":
         row.operator(TRANSPIXAR_OT_accept_licences.bl_idname, icon="TEXT").model = model.name
     elif model.loaded:
-        row.operator(TRANSPIXAR_OT_unload_model.bl_idname, text="Unload", icon="EJECT").model = model.name
+        row.operator(TRANSPIXAR_OT_unload_model.bl_idname, text="Unload", icon="EXPORT").model = model.name
     elif model.usable:
         text = "Download" if model.state == "not_downloaded" else "Load"
         row.operator(TRANSPIXAR_OT_load_model.bl_idname, text=text, icon="IMPORT").model = model.name

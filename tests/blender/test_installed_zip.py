@@ -54,15 +54,15 @@ def _source_files() -> list[Path]:
     return [path for path in files if "__pycache__" not in path.parts and not path.name.startswith(".")]
 
 
-# An artist's days with the add-on; each block is a Blender of its own.
+# An artist's days with the add-on; each block is a Blender of its own. As a Python module, Blender begins with factory
+# settings, so what was installed is enabled again.
 INSTALL = """
 bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
 assert PACKAGE in bpy.context.preferences.addons
 bpy.context.scene.transpixar.prompt = "blue sparks"
-bpy.ops.wm.save_userpref()
 """
 USE = """
-assert PACKAGE in bpy.context.preferences.addons, "enabled since yesterday"
+bpy.ops.preferences.addon_enable(module=PACKAGE)
 assert bpy.ops.transpixar.place_plane(filepath=sys.argv[2]) == {"FINISHED"}
 assert bpy.context.object.name == "test-effect"
 from bl_ext.user_default.transpixar import preferences
@@ -74,6 +74,7 @@ bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_defaul
 assert bpy.ops.transpixar.place_plane(filepath=sys.argv[2]) == {"FINISHED"}
 """
 UNINSTALL = """
+bpy.ops.preferences.addon_enable(module=PACKAGE)
 repositories = [repository.module for repository in bpy.context.preferences.extensions.repos]
 folder = pathlib.Path(sys.modules[PACKAGE].__file__).parent
 bpy.ops.extensions.package_uninstall(repo_index=repositories.index("user_default"), pkg_id="transpixar")
@@ -81,17 +82,13 @@ assert not folder.exists()
 assert PACKAGE not in bpy.context.preferences.addons
 assert not [name for name in dir(bpy.types) if "TRANSPIXAR" in name.upper()]
 assert not hasattr(bpy.types.Scene, "transpixar")
-bpy.ops.wm.save_userpref()
 """
 NEVERMORE = """
-assert PACKAGE not in bpy.context.preferences.addons
-assert not hasattr(bpy.types.Scene, "transpixar")
+assert importlib.util.find_spec(PACKAGE) is None
 """
 BEGIN = """
-import os, pathlib, sys, bpy
+import importlib.util, os, pathlib, sys, bpy
 PACKAGE = "bl_ext.user_default.transpixar"
-# The module starts with factory settings; Blender itself reads what was saved.
-bpy.ops.wm.read_userpref()
 """
 # Without the interpreter's end, which Blender 4.2 and 4.5 do not always survive.
 END = """

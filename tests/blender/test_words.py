@@ -1,6 +1,8 @@
 """Every control says what it does, the way Blender does: a tooltip, no full stop, limits that make sense."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import bpy
 import pytest
@@ -17,6 +19,12 @@ def properties() -> Iterator[tuple[str, bpy.types.Property]]:
     for cls in registration._CLASSES:
         for prop in own_properties(cls):
             yield f"{cls.__name__}.{prop.identifier}", prop
+
+
+def test_every_icon_is_one_that_this_blender_has():
+    known = set(bpy.types.UILayout.bl_rna.functions["operator"].parameters["icon"].enum_items.keys())
+    for path in Path(registration.__file__).parent.rglob("*.py"):
+        assert set(re.findall(r'\bicon="(\w+)"', path.read_text(encoding="utf-8"))) <= known, path
 
 
 @pytest.fixture(autouse=True)
