@@ -124,6 +124,7 @@ SENTENCES: dict[str, str] = {
     "The black point of alpha must be below its white point. Lower Black or raise White.": "Le point noir de l'alpha doit être au-dessous de son point blanc. Baissez Noir ou augmentez Blanc.",
     "The first frame to keep comes after the last one. Lower From Frame or raise To Frame.": "La première frame à garder vient après la dernière. Baissez De la frame ou augmentez À la frame.",
     "The raw clip {name} is not in {folder} any more, or was changed. Put its folder back there, or generate the clip again.": "Le clip brut {name} n'est plus dans {folder}, ou a été modifié. Remettez-y son dossier, ou générez le clip de nouveau.",
+    "{name} has no frame {frame}; trim it to frames from 1 to {count}.": "{name} n'a pas de frame {frame} ; prenez des frames de 1 à {count}.",
     "Finishing was cancelled.": "La finalisation a été annulée.",
     "The export was cancelled.": "L'exportation a été annulée.",
     "The export has no name. Give it a file path.": "L'exportation n'a pas de nom. Donnez-lui un chemin de fichier.",

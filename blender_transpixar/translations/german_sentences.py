@@ -132,6 +132,7 @@ SENTENCES: dict[str, str] = {
     "The black point of alpha must be below its white point. Lower Black or raise White.": "Der Schwarzpunkt des Alphas muss unter seinem Weißpunkt liegen. Senke Schwarz oder erhöhe Weiß.",
     "The first frame to keep comes after the last one. Lower From Frame or raise To Frame.": "Der erste Frame, der bleibt, kommt nach dem letzten. Senke Von Frame oder erhöhe Bis Frame.",
     "The raw clip {name} is not in {folder} any more, or was changed. Put its folder back there, or generate the clip again.": "Der rohe Clip {name} ist nicht mehr in {folder} oder wurde verändert. Lege seinen Ordner dorthin zurück, oder erzeuge den Clip noch einmal.",
+    "{name} has no frame {frame}; trim it to frames from 1 to {count}.": "{name} hat keinen Frame {frame}; nimm Frames von 1 bis {count}.",
     "Finishing was cancelled.": "Das Fertigstellen wurde abgebrochen.",
     "The export was cancelled.": "Der Export wurde abgebrochen.",
     "The export has no name. Give it a file path.": "Der Export hat keinen Namen. Gib ihm einen Dateipfad.",

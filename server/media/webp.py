@@ -27,6 +27,7 @@ _OWN_TAGS = ("frame_rate", "alpha_mode", "frame_count")
 _MOST_DIGITS = 6
 # The format counts milliseconds.
 _HIGHEST_RATE = 1000
+_RIFF_HEADER = 12
 # The format's own limit (14 bits each).
 LARGEST_SIDE = 16383
 _XMP = (
@@ -147,12 +148,26 @@ def _frame(path: Path, image: Image.Image, number: int) -> Frame:
 
 
 def _durations(path: Path, image: Image.Image) -> list[int]:
-    """How long every picture of the file is shown, in milliseconds; 0 where it does not say."""
+    """How long every picture of the file is shown, in milliseconds; 0 where it does not say.
+
+    From the headers of its frames (the chunks `ANMF` of https://developers.google.com/speed/webp/docs/riff_container),
+    which Pillow tells only after it has decoded all pictures before.
+    """
     durations = []
-    for number in range(getattr(image, "n_frames", 1)):
-        _frame(path, image, number)
-        durations.append(int(image.info.get("duration", 0)))
-    return durations
+    try:
+        with path.open("rb") as file:
+            file.seek(_RIFF_HEADER)
+            while len(header := file.read(8)) == 8:
+                end = file.tell() + int.from_bytes(header[4:], "little")
+                if header[:4] == b"ANMF":
+                    durations.append(int.from_bytes(file.read(16)[12:15], "little"))
+                file.seek(end + end % 2)
+    except OSError as error:
+        raise MediaError(f"{path.name} cannot be read ({error.strerror}).") from None
+    count = getattr(image, "n_frames", 1)
+    if durations and len(durations) != count:
+        raise MediaError(f"{path.name} is damaged or incomplete; copy or export it again.")
+    return durations or [0] * count
 
 
 def _rate(durations: list[int], tags: dict[str, str]) -> Fraction:

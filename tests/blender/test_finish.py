@@ -195,7 +195,7 @@ def test_every_setting_is_one_the_server_knows(plane: bpy.types.Object):
         smooth=True,
         choke=-0.5,
         trim_first=2,
-        trim_last=8,
+        trim_last=5,
         extend=True,
         crop=True,
         crop_margin=4,
