@@ -7,6 +7,7 @@ from bpy.props import StringProperty
 
 from .. import preferences
 from ..bl import pump
+from ..bl.finishing import finishing_from
 from ..bl.occupied import is_blender_occupied
 from ..bl.shown_clips import AnyShowing, all_showing, show_instead, showing_on
 from ..bl.subject import chosen_or_subject
@@ -17,7 +18,7 @@ from ..core.content import CLIP_FORMAT
 from ..core.delivery import Delivery
 from ..core.errors import TransPixarError
 from ..core.finished import is_same_clip
-from ..finishing_properties import FINISHING_PROPERTY_NAMES, FinishingProperties, finishing_from
+from ..finishing_properties import FINISHING_PROPERTY_NAMES, FinishingProperties
 from .delivery_poll import may_deliver
 
 _FILEPATH = StringProperty(
