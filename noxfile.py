@@ -84,12 +84,17 @@ def other_blender_python(session: nox.Session, version: str) -> str:
 
 
 def find_python(version: str) -> str | None:
-    """A Python of this version that runs: one in the PATH may be a stand-in for what is not installed."""
+    """A Python of this version that runs; one in the PATH may stand in for what is not installed."""
     if sys.version_info[:2] == tuple(map(int, version.split("."))):
         return sys.executable
     found = shutil.which(f"python{version}")
-    runs = found is not None and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
-    return found if runs else None
+    if found is None:
+        return None
+    # pyenv's stand-in runs only what is asked for; without pyenv the variable says nothing.
+    asked = {"PYENV_VERSION": version}
+    ask = [found, "-c", "import sys; print(sys.executable)"]
+    answer = subprocess.run(ask, capture_output=True, text=True, check=False, env=os.environ | asked)
+    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def build_extension(session: nox.Session) -> str:
