@@ -20,6 +20,10 @@ CONSTRAINTS = ROOT / "constraints.txt"
 ARCHIVE = ROOT / "dist" / f"transpixar-{nox.project.load_toml(ROOT / 'blender_manifest.toml')['version']}.zip"
 OPTIONAL = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
 
+# What the tests inside of Blender need beside Blender.
+BLENDER_TESTS = ["requests", "pytest", "pytest-xdist"]
+# A file at a time on each core; torch would otherwise take all cores in every one of them.
+PARALLEL = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
 # The Blenders beside that of constraints.txt that the add-on is made for: their wheel, and the Python it is built for.
 OTHER_BLENDERS = {"4.2": ("bpy==4.2.23", "3.11"), "4.5": ("bpy==4.5.15", "3.11"), "5.2": ("bpy==5.2.3", "3.13")}
 # What depends on the version: pixels, strips, nodes, libraries, registration; the rest is tried in one Blender only.
@@ -30,6 +34,8 @@ DEPENDS_ON_BLENDER = [
         *("registration", "installed_zip", "preferences", "panel", "panel_inputs", "words", "scripting"),
     )
 ]
+# It takes a server and a while.
+ONLY_ABOUT_THE_SERVER = "tests/blender/test_panel.py::test_a_real_server_s_limits_arrive_in_the_panel"
 
 nox.options.sessions = ["lint", "tests", "blender"]
 nox.options.default_venv_backend = "none"
@@ -70,7 +76,7 @@ def blender_python(session: nox.Session) -> str:
     python = find_python("3.11")
     if python is None:
         session.error("Blender's Python module needs Python 3.11; install it beside this one and run this again.")
-    return environment(session, "blender", [*OPTIONAL["demo"], "requests", "pytest"], python)
+    return environment(session, "blender", [*OPTIONAL["demo"], *BLENDER_TESTS], python)
 
 
 def other_blender_python(session: nox.Session, version: str) -> str:
@@ -80,7 +86,7 @@ def other_blender_python(session: nox.Session, version: str) -> str:
     if python is None:
         session.skip(f"Blender {version} needs Python {needed}, which is not installed here.")
     # constraints.txt pins the one Blender that everything else uses.
-    return environment(session, f"blender-{version}", [wheel, "requests", "pytest"], python, constraints=None)
+    return environment(session, f"blender-{version}", [wheel, *BLENDER_TESTS], python, constraints=None)
 
 
 def find_python(version: str) -> str | None:
@@ -109,6 +115,7 @@ def addon_surroundings(session: nox.Session) -> dict[str, str]:
         "TRANSPIXAR_SERVER_PYTHON": server_python(session),
         "TRANSPIXAR_EXTENSION": build_extension(session),
         "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
     }
 
 
@@ -124,12 +131,9 @@ def tests(session: nox.Session) -> None:
     """Run every test: the server's and the add-on's core, then the built and installed add-on inside real Blender."""
     server, blender = server_python(session), blender_python(session)
     here = addon_surroundings(session)
-    # A file at a time on each core; torch would otherwise take all cores in every one of them.
-    parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
-    alone = here | {"OMP_NUM_THREADS": "1"}
-    outside = ["tests", "--ignore=tests/blender", *parallel, *session.posargs]
-    session.run(server, "-m", "pytest", *outside, external=True, env=alone)
-    session.run(blender, "-m", "pytest", "tests/blender", *session.posargs, external=True, env=here)
+    outside = ["tests", "--ignore=tests/blender", *PARALLEL, *session.posargs]
+    session.run(server, "-m", "pytest", *outside, external=True, env=here)
+    session.run(blender, "-m", "pytest", "tests/blender", *PARALLEL, *session.posargs, external=True, env=here)
 
 
 @nox.session
@@ -140,8 +144,8 @@ def blender(session: nox.Session, version: str) -> None:
     `nox -s "blender(4.2)" -- tests/blender` runs all tests there.
     """
     python = other_blender_python(session, version)
-    chosen = session.posargs or DEPENDS_ON_BLENDER
-    session.run(python, "-m", "pytest", *chosen, external=True, env=addon_surroundings(session))
+    chosen = session.posargs or [*DEPENDS_ON_BLENDER, "--deselect", ONLY_ABOUT_THE_SERVER]
+    session.run(python, "-m", "pytest", *PARALLEL, *chosen, external=True, env=addon_surroundings(session))
 
 
 @nox.session
