@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blender_transpixar.core.errors import ServerNotConfiguredError
@@ -60,6 +60,7 @@ def test_a_record_of_a_dead_or_foreign_server_is_none(tmp_path: Path, changed: d
     assert read_record(tmp_path) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64) | st.text().map(lambda text: json.dumps(text).encode()))
 def test_a_damaged_record_is_none(tmp_path_factory: pytest.TempPathFactory, content: bytes):
     folder = tmp_path_factory.getbasetemp()
@@ -121,6 +122,7 @@ def test_the_tail_of_a_long_log_is_short_and_whole(tmp_path: Path):
     assert tail(tmp_path / "nothing") == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40) | st.just('{"event": "listening", "url": "http://127.0.0.1:1"}')))
 def test_the_start_line_is_found_among_anything(lines: list[str]):
     said = start_line(lines)
