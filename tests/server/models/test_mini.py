@@ -20,13 +20,14 @@ MINI = Path(server.models.__file__).parent / "mini"
 def generate():
     model = ModelDescription.read(MINI)
     pipe = TransPixarPipeline.from_pretrained(
-        MINI, rgba_lora=MINI / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha
+        MINI, rgba_lora=MINI / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha, image_optional=True
     )
     pipe.set_progress_bar_config(disable=True)
 
-    def clip(prompt, seed=0):
+    def clip(prompt, seed=0, image=None):
         return pipe(
             prompt,
+            image=image,
             num_inference_steps=model.defaults.steps,
             guidance_scale=model.defaults.guidance,
             max_sequence_length=model.max_sequence_length,
@@ -57,6 +58,13 @@ def test_alpha_follows_colour(generate):
     clip = generate("orange fire", seed=2)
     brightness, alpha = clip[..., :3].max(axis=-1).ravel(), clip[..., 3].ravel()
     assert np.corrcoef(brightness, alpha)[0, 1] > 0.8
+
+
+def test_it_begins_with_a_first_frame_and_goes_on_from_there(generate):
+    given = generate("green portal", seed=3)[0]
+    clip = generate("green portal", seed=4, image=given)
+    assert np.abs(clip[0] - given).mean() < 0.03 < np.abs(generate("green portal", seed=4)[0] - given).mean()
+    assert np.abs(np.diff(clip, axis=0)).mean() > 0.005, "it moves"
 
 
 def test_the_server_with_mini_stays_under_two_gigabytes(tmp_path):

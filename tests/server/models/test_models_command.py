@@ -128,7 +128,8 @@ def test_a_lora_of_ones_own_on_the_embedded_model(places: ModelPlaces, capsys: p
     assert main(["add", "my-smoke", "--base", "mini", "--rgba-lora", str(lora), *data_dir]) == 0
     description = json.loads((places.models / "my-smoke" / "transpixar.json").read_text("utf-8"))
     assert description["rgb"] == "premultiplied"
-    assert description["limits"]["max_width"] == 64
+    assert description["limits"]["max_width"] == 96
+    assert description["tasks"] == ["text", "image", "footage"]
     capsys.readouterr()
     assert main(["list", *data_dir]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["my-smoke", "ready"]

@@ -122,7 +122,7 @@ def test_footage_that_cannot_be_used_is_refused_with_a_sentence(pipe, arguments,
 def mini() -> TransPixarPipeline:
     model = ModelDescription.read(MINI)
     pipe = TransPixarPipeline.from_pretrained(
-        MINI, rgba_lora=MINI / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha
+        MINI, rgba_lora=MINI / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha, image_optional=True
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
