@@ -30,7 +30,7 @@ OTHER_BLENDERS = {"4.2": ("bpy==4.2.23", "3.11"), "4.5": ("bpy==4.5.15", "3.11")
 DEPENDS_ON_BLENDER = [
     f"tests/blender/test_{name}.py"
     for name in (
-        *("plane", "strip", "compositor", "standard_view", "drop", "collect", "assets", "assets_library"),
+        *("plane", "strip", "compositor", "standard_view", "drop", "collect", "assets", "assets_library", "handoff"),
         *("registration", "installed_zip", "preferences", "panel", "panel_inputs", "words", "scripting"),
     )
 ]
