@@ -81,7 +81,7 @@ def learn(
     adapter = [p for n, p in transformer.named_parameters() if p.requires_grad and ("lora" in n or "domain_emb" in n)]
     groups: list[dict[str, Any]] = [{"params": adapter, "lr": ADAPTER_RATE}]
     if arm.joint:
-        groups.append({"params": list(variants.trained_base(transformer)), "lr": BASE_RATE})
+        groups.append({"params": list(variants.base_parameters(transformer)), "lr": BASE_RATE})
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
     warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / WARM_UP))
     generator = torch.Generator().manual_seed(seed)

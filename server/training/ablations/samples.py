@@ -27,7 +27,6 @@ def agreement(base: Base, transformer: CogVideoXTransformer3DModel, captions: li
         transformer=transformer,
         scheduler=scheduler(),
     )
-    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     pipe.image_optional = True
     pipe.set_progress_bar_config(disable=True)
     clips = [_sample(pipe, caption, seed) for seed, caption in enumerate(captions)]

@@ -25,13 +25,13 @@ def build(base: CogVideoXTransformer3DModel, arm: Arm, seed: int) -> CogVideoXTr
         transformer.set_attn_processor(BlindRGBProcessor())
     if arm.positions == "consecutive":
         transformer.set_attn_processor(ConsecutiveProcessor())
-    for parameter in trained_base(transformer):
+    for parameter in base_parameters(transformer):
         parameter.requires_grad_(arm.joint)
     transformer.patch_embed.domain_emb.requires_grad_(arm.domain)  # it begins at zero, and stays there without
     return transformer
 
 
-def trained_base(transformer: CogVideoXTransformer3DModel) -> Iterator[nn.Parameter]:
+def base_parameters(transformer: CogVideoXTransformer3DModel) -> Iterator[nn.Parameter]:
     """The base's own parameters."""
     for name, parameter in transformer.named_parameters():
         if "lora" not in name and "domain_emb" not in name:

@@ -42,6 +42,7 @@ def main() -> None:
     if arguments.start:
         transformer.warm_start(model, arguments.start)
     transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], compiled=True)
+    export.export_base(work / "rgb_base", vae, tokenizer, model)  # what the ablations begin with
     transformer.train_rgba(
         work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.start, compiled=True
     )
