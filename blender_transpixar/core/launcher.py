@@ -63,11 +63,6 @@ class Launcher:
         """Whether there is a child."""
         return self._process is not None
 
-    @property
-    def stays(self) -> bool:
-        """Whether the child goes on when Blender ends."""
-        return self.runs and self._stays
-
     def start(self, options: ServerOptions, places: Sequence[Path] = (), stay: bool = False) -> None:
         """Start the server; see `server_options.command_line`. With `stay` it goes on when Blender ends.
 
