@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from server.training.mini import autoencoder, clips, export, text, transformer
+from server.training.mini import autoencoder, clips, export, ranks, text, transformer
 from server.training.mini.config import CONFIG, EMBEDDED
 
 
@@ -15,22 +15,25 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for clips, latents and checkpoints")
     parser.add_argument("--out", type=Path, default=EMBEDDED, help="model folder to write")
     parser.add_argument(
-        "--start", type=Path, help="model folder to begin with, of whichever size; from nothing if absent"
+        "--warm-start", type=Path, help="model folder to begin with, of whichever size; from nothing if absent"
     )
     parser.add_argument("--clips", type=int, default=10_000, help="number of training clips")
     parser.add_argument("--minutes", type=float, nargs=3, default=(60, 60, 60), metavar=("VAE", "RGB", "RGBA"))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    ranks.join()
     work: Path = arguments.work
 
     # 1. Clips and captions
-    clips.make(work, CONFIG, arguments.clips)
+    with ranks.first_alone():
+        clips.make(work, CONFIG, arguments.clips)
     array, records = clips.load(work)
 
     # 2. Autoencoder, and every clip's latents
-    vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0], start=arguments.start)
-    latents = _latents(work, vae, array)
+    vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0], start=arguments.warm_start)
+    with ranks.first_alone():
+        latents = _latents(work, vae, array)
 
     # 3. RGB base, then RGB and alpha jointly
     torch.manual_seed(0)
@@ -39,17 +42,19 @@ def main() -> None:
     tokens = text.tokenize(tokenizer, captions, CONFIG).unflatten(0, (len(records), -1))  # (N, captions, L)
     empty = text.tokenize(tokenizer, [""], CONFIG)
     model = transformer.Denoiser(encoder, transformer.build(CONFIG), CONFIG)
-    if arguments.start:
-        transformer.warm_start(model, arguments.start)
+    if arguments.warm_start:
+        transformer.warm_start(model, arguments.warm_start)
     transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], compiled=True)
-    export.export_base(work / "rgb_base", vae, tokenizer, model)  # what the ablations begin with
+    if ranks.rank() == 0:
+        export.export_base(work / "rgb_base", vae, tokenizer, model)  # what the ablations begin with
     transformer.train_rgba(
-        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.start, compiled=True
+        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.warm_start, compiled=True
     )
 
     # 4. The model folder
-    export.export(arguments.out, vae, tokenizer, model, CONFIG)
-    print(f"wrote {arguments.out}", flush=True)
+    if ranks.rank() == 0:
+        export.export(arguments.out, vae, tokenizer, model, CONFIG)
+        print(f"wrote {arguments.out}", flush=True)
 
 
 def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray) -> transformer.Latents:

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from server.training.mini import ranks
+
 
 class Optimizers:
     """Muon on weight matrices, Adam on the rest, with a warm-up and a decay to zero over the budget.
@@ -97,7 +99,8 @@ def train(
 ) -> None:
     """Train `module` for `minutes` of wall time, resuming from folder/name.pt; ends with folder/name.done.pt.
 
-    loss_fn draws a batch with the generator and gives the loss and the figures to print.
+    loss_fn draws a batch with the generator and gives the loss and the figures to print. Each process draws its own;
+    all must begin with the same weights.
     """
     done, part = folder / f"{name}.done.pt", folder / f"{name}.pt"
     if done.exists():
@@ -112,19 +115,22 @@ def train(
         elapsed, step = state["elapsed"], state["step"]
         if ema:
             ema.shadow, ema.steps = state["ema"], step
-    generator = torch.Generator().manual_seed(step + 1)
+    generator = torch.Generator().manual_seed(ranks.count() * step + ranks.rank() + 1)
     last_save = last_tick = time.monotonic()
     figures: dict[str, float] = {}
     while elapsed < minutes * 60:
         loss, parts = loss_fn(generator)
         loss.backward()
+        ranks.average_gradients(module.parameters())
         optimizers.step(elapsed / (minutes * 60))
         if ema:
             ema.update()
         for key, value in parts.items():
             figures[key] = figures.get(key, 0.0) + value / 50
         now = time.monotonic()
-        elapsed, last_tick, step = elapsed + now - last_tick, now, step + 1
+        elapsed, last_tick, step = ranks.as_first(elapsed + now - last_tick), now, step + 1
+        if ranks.rank() > 0:
+            continue
         if step % 50 == 0:
             line = " ".join(f"{k} {v:.4f}" for k, v in figures.items())
             print(f"{name} step {step} {elapsed / 60:.1f}/{minutes:.0f} min {line}", flush=True)
@@ -144,4 +150,5 @@ def train(
             temporary.replace(part)
     if ema:
         ema.copy_to_model()
-    torch.save(module.state_dict(), done)
+    if ranks.rank() == 0:
+        torch.save(module.state_dict(), done)

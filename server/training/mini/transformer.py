@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import T5EncoderModel
 
-from server.training.mini import loop
+from server.training.mini import loop, ranks
 from server.training.mini.config import MiniConfig
 from server.transpixar import create_rgba_weights, enable_rgba
 from server.transpixar.conditioning import lay_out_image
@@ -121,7 +121,11 @@ def _optimizers(model: Denoiser, muon_lr: float, adam_lr: float) -> loop.Optimiz
 def _batches(
     latents: Latents, tokens: Tensor, empty: Tensor, batch: int
 ) -> Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor]]:
-    """Draw clips and images, (B, 2F, C, H, W) in float32, and one caption's tokens for each clip."""
+    """Draw clips and images, (B, 2F, C, H, W) in float32, and one caption's tokens for each clip.
+
+    batch: clips of all processes together; B is one process's share.
+    """
+    batch //= ranks.count()
 
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         index = torch.randint(len(latents.clips), (batch,), generator=generator)

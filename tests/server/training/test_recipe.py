@@ -1,11 +1,14 @@
 """The recipe of `mini`, run for seconds: it resumes, and what it writes is a model folder that generates."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+from server.launch import module_environment
 from server.models import ModelDescription
 from server.training.mini import autoencoder, clips, export, loop, transformer
 from server.training.mini.config import CONFIG
@@ -99,3 +102,18 @@ def test_a_stage_that_was_stopped_goes_on_where_it_was(tmp_path):
     stage(0.01, second)
     assert not torch.equal(second[0], first[0]), "it did not start over"
     assert torch.load(tmp_path / "stage.pt", weights_only=True)["step"] == len(first) + len(second)
+
+
+def test_two_processes_learn_the_same_from_batches_of_their_own(tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    subprocess.run(
+        [*launch, "-m", "tests.server.training.rank_learner", str(tmp_path)],
+        env=module_environment() | {"OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    first, second = (torch.load(tmp_path / f"rank_{n}.pt", weights_only=True) for n in (0, 1))
+    assert (first["gradient"] == 1.5).all() and (second["gradient"] == 1.5).all(), "the mean of 1 and 2"
+    assert not torch.equal(first["drawn"], second["drawn"])
+    assert first["steps"] == second["steps"] > 1
+    assert torch.equal(first["weight"], second["weight"])
+    assert torch.equal(torch.load(tmp_path / "stage.done.pt", weights_only=True)["weight"], first["weight"])
