@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from tqdm import tqdm
 
@@ -44,11 +45,13 @@ def _generate(client: Client, options: argparse.Namespace) -> None:
     for field, file in (("first_frame", options.image), ("footage", options.footage)):
         if file is not None:
             fields[field] = client.upload(file)["id"]
-    job = client.create(options.prompt, **fields)
+    key = uuid4().hex
     try:
-        job = _show_progress(client, job)
+        job = _show_progress(client, client.create(options.prompt, idempotency_key=key, **fields))
     except KeyboardInterrupt:
         with contextlib.suppress(ClientError):
+            # Ctrl+C may have come before the answer did; asked again, the same key gives the same job.
+            job = client.create(options.prompt, idempotency_key=key, **fields)
             client.cancel(job["id"])
         raise
     for warning in job["warnings"]:

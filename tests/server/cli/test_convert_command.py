@@ -136,7 +136,9 @@ def test_help_lists_the_formats() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends Ctrl+C to groups only")
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     source = export(stream_of(effect(640, 480, 60)), "ffv1", tmp_path / "long.mkv")
-    command = [sys.executable, "-m", "server", "convert", str(source), "--to", "exr", "--out", str(tmp_path / "out")]
+    # Twice the size, so that it takes long enough to be stopped on a machine of any speed.
+    options = ["--to", "exr", "--scale", "2", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "server", "convert", str(source), *options]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, env=module_environment())
     assert running.stderr is not None
     said = b""

@@ -119,7 +119,7 @@ def test_ctrl_c_cancels_the_job(server: ServerProcess, client: Client, tmp_path:
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=60)
 
     assert running.returncode == 130
     assert "Cancelled." in said
