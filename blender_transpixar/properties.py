@@ -144,6 +144,12 @@ _FOOTAGE_FILE = StringProperty(
     subtype="FILE_PATH",
     options=_OPTIONS | compat.BLEND_RELATIVE_PATH,
 )
+_FOOTAGE_START = IntProperty(
+    name="Skip Frames",
+    description="How many frames at the beginning of the video are left out; the clip is made of those after them",
+    min=0,
+    options=_OPTIONS,
+)
 
 
 class RequestProperties:
@@ -166,6 +172,7 @@ class RequestProperties:
         first_frame_file: str
         footage_source: str
         footage_file: str
+        footage_start: int
     else:
         prompt: _PROMPT
         negative_prompt: _NEGATIVE_PROMPT
@@ -183,6 +190,7 @@ class RequestProperties:
         first_frame_file: _FIRST_FRAME_FILE
         footage_source: _FOOTAGE_SOURCE
         footage_file: _FOOTAGE_FILE
+        footage_start: _FOOTAGE_START
 
 
 REQUEST_PROPERTY_NAMES = tuple(RequestProperties.__annotations__)

@@ -12,7 +12,8 @@ class ClipRequest:
     """Everything a clip depends on; None leaves a value to the model's defaults (for `seed`: to chance).
 
     `width` and `height` are in pixels, `num_frames` in frames of the clip. `first_frame` and `footage` are the ids of
-    uploads. `num_clips` clips are made with consecutive seeds.
+    uploads; the first `footage_start` frames of the footage are left out. `num_clips` clips are made with consecutive
+    seeds.
     """
 
     prompt: str
@@ -32,6 +33,7 @@ class ClipRequest:
     loop: bool | None = None
     first_frame: str | None = None
     footage: str | None = None
+    footage_start: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no model could take; sizes and counts are the server's to judge. Raises InvalidRequestError."""

@@ -73,6 +73,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
                 setattr(self, name, getattr(settings, name))
         check_values(self)
         request, files = request_from(self), inputs_for(context, self)
+        request = files.added_to(request)
         server.start_for_clip(context)
         if waits:
             server.wait_while({Condition.STARTING}, _START_PATIENCE_S)

@@ -44,6 +44,10 @@ def _draw_footage(column: Any, settings: Any) -> None:
         column.template_ID(settings, "footage_clip", open="clip.open")
     elif settings.footage_source == "FILE":
         column.prop(settings, "footage_file")
+    if settings.footage_source in {"MOVIE_CLIP", "FILE"}:
+        column.prop(settings, "footage_start")
+    elif settings.footage_source == "STRIP":
+        column.label(text="Begins where the strip does", icon="INFO")
 
 
 PANELS = panels_of(InputsSection)

@@ -11,8 +11,8 @@ Json = dict[str, Any]
 
 # What stands in the request as it is.
 _REQUEST_FIELDS = (
-    "negative_prompt", "seed", "num_clips", "width", "height", "num_frames", "steps", "guidance", "cfg_schedule",
-    "text_to_alpha", "quality", "memory_plan", "model", "loop",
+    "negative_prompt", "seed", "num_clips", "width", "height", "num_frames", "footage_start", "steps", "guidance",
+    "cfg_schedule", "text_to_alpha", "quality", "memory_plan", "model", "loop",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def _add_clip_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--frames", type=int, dest="num_frames")
     group.add_argument("--image", type=Path, metavar="FILE", help="image that the clips begin with")
     group.add_argument("--footage", type=Path, metavar="FILE", help="video that gets an alpha")
+    group.add_argument("--footage-start", type=int, metavar="N", help="frames of it to leave out at its beginning")
 
 
 def _add_model_options(group: argparse._ArgumentGroup) -> None:

@@ -30,22 +30,40 @@ def check_source(sent: VideoRequestInput, model: ModelDescription, uploads: Uplo
         _upload(sent.first_frame, "first_frame", "image", uploads)
     elif sent.footage is not None:
         _require_task("footage", "footage", "cannot give an alpha to footage", model)
-        footage = _upload(sent.footage, "footage", "video", uploads)
-        if footage.frame_count < model.limits.min_frames:
-            message = f"The footage has {footage.frame_count} frames; use one with at least {model.limits.min_frames}."
-            raise RequestError("upload_not_usable", message, "footage")
-        return footage
+        return _upload(sent.footage, "footage", "video", uploads)
     else:
         _require_task("text", "prompt", "needs a first frame or footage", model)
     return None
 
 
-def default_frames(footage: UploadInfo | None, model: ModelDescription) -> int:
-    """How many frames a clip gets when the request does not say: as many as the footage and the model both allow."""
+def usable_frames(sent: VideoRequestInput, footage: UploadInfo | None, limits: RequestLimits) -> int | None:
+    """How many frames of its footage a request leaves, None without footage.
+
+    Raises RequestError when they are too few for any clip.
+    """
+    start = sent.footage_start or 0
     if footage is None:
+        if start:
+            raise RequestError(
+                "invalid_field", "There is no footage to start in; leave out footage_start.", "footage_start"
+            )
+        return None
+    if footage.frame_count < limits.min_frames:
+        message = f"The footage has {footage.frame_count} frames; use one with at least {limits.min_frames}."
+        raise RequestError("upload_not_usable", message, "footage")
+    last = footage.frame_count - limits.min_frames
+    if not 0 <= start <= last:
+        message = f"Footage of {footage.frame_count} frames cannot start after {start} of them; use 0 to {last}."
+        raise RequestError("invalid_field", message, "footage_start")
+    return footage.frame_count - start
+
+
+def default_frames(footage_frames: int | None, model: ModelDescription) -> int:
+    """How many frames a clip gets when the request does not say: as many as the footage and the model both allow."""
+    if footage_frames is None:
         return model.defaults.num_frames
     limits = model.limits
-    return largest_frame_count(min(footage.frame_count, limits.max_frames), limits)
+    return largest_frame_count(min(footage_frames, limits.max_frames), limits)
 
 
 def largest_frame_count(frames: int, limits: RequestLimits) -> int:
@@ -53,12 +71,13 @@ def largest_frame_count(frames: int, limits: RequestLimits) -> int:
     return (frames - 1) // limits.frames_multiple * limits.frames_multiple + 1
 
 
-def check_footage_length(request: VideoRequest, footage: UploadInfo | None, limits: RequestLimits) -> None:
-    """Raise RequestError when the footage is shorter than the clip."""
-    if footage is not None and footage.frame_count < request.num_frames:
-        fitting = largest_frame_count(footage.frame_count, limits)
+def check_footage_length(request: VideoRequest, footage_frames: int | None, limits: RequestLimits) -> None:
+    """Raise RequestError when what the request leaves of its footage is shorter than the clip."""
+    if footage_frames is not None and footage_frames < request.num_frames:
+        fitting = largest_frame_count(footage_frames, limits)
+        left = f" after the first {request.footage_start}" if request.footage_start else ""
         message = (
-            f"The footage has {footage.frame_count} frames, fewer than {request.num_frames}; use {fitting} frames, "
+            f"The footage has {footage_frames} frames{left}, fewer than {request.num_frames}; use {fitting} frames, "
             "or longer footage."
         )
         raise RequestError("upload_not_usable", message, "num_frames")

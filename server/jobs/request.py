@@ -59,6 +59,7 @@ class VideoRequest(BaseModel):
     memory_plan: Text = AUTO_PLAN
     first_frame: UploadId | None = None
     footage: UploadId | None = None
+    footage_start: int = 0
     # JSON has no tuples, which strict types would ask for.
     style_loras: tuple[StyleLora, ...] = Field(default=(), strict=False)
     loop: bool = False
@@ -92,5 +93,6 @@ class VideoRequestInput(BaseModel):
     memory_plan: Text | None = None
     first_frame: UploadId | None = None
     footage: UploadId | None = None
+    footage_start: int | None = None
     style_loras: tuple[StyleLora, ...] | None = Field(default=None, strict=False)
     loop: bool | None = None

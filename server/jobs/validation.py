@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Collection
 
 from server.jobs.errors import RequestError
-from server.jobs.inputs import check_footage_length, check_source, check_style_loras, default_frames
+from server.jobs.inputs import check_footage_length, check_source, check_style_loras, default_frames, usable_frames
 from server.jobs.request import AUTO_PLAN, SEED_COUNT, VideoRequest, VideoRequestInput
 from server.jobs.uploads import NoUploads, UploadLookup
 from server.models import ModelDescription, ModelRegistry, RequestLimits
@@ -38,13 +38,14 @@ def complete_request(
     model = _model(sent.model, models)
     defaults = model.defaults
     footage = check_source(sent, model, uploads or NoUploads())
+    footage_frames = usable_frames(sent, footage, model.limits)
     request = VideoRequest(
         prompt=sent.prompt.strip(),
         negative_prompt=(sent.negative_prompt or "").strip(),
         seed=draw_seed() if sent.seed is None else sent.seed,
         width=defaults.width if sent.width is None else sent.width,
         height=defaults.height if sent.height is None else sent.height,
-        num_frames=default_frames(footage, model) if sent.num_frames is None else sent.num_frames,
+        num_frames=default_frames(footage_frames, model) if sent.num_frames is None else sent.num_frames,
         steps=defaults.steps if sent.steps is None else sent.steps,
         guidance=defaults.guidance if sent.guidance is None else sent.guidance,
         cfg_schedule=sent.cfg_schedule or defaults.cfg_schedule,
@@ -55,11 +56,12 @@ def complete_request(
         memory_plan=AUTO_PLAN if sent.memory_plan is None else sent.memory_plan,
         first_frame=sent.first_frame,
         footage=sent.footage,
+        footage_start=sent.footage_start or 0,
         loop=bool(sent.loop),
         style_loras=sent.style_loras or (),
     )
     check_request(request, model.limits)
-    check_footage_length(request, footage, model.limits)
+    check_footage_length(request, footage_frames, model.limits)
     _check_plan(request.memory_plan, plans)
     check_style_loras(request.style_loras, style_loras)
     return request

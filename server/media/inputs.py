@@ -31,13 +31,15 @@ def read_first_frame(path: Path, width: int, height: int) -> Float:
     return _cover(pixels, width, height)
 
 
-def read_footage(path: Path, width: int, height: int, num_frames: int) -> Float:
-    """The first `num_frames` frames of a video as float32 (num_frames, height, width, 3) in 0..1, sRGB, upright.
+def read_footage(path: Path, width: int, height: int, num_frames: int, *, start: int = 0) -> Float:
+    """`num_frames` frames of a video as float32 (num_frames, height, width, 3) in 0..1, sRGB, upright.
 
-    They cover the size as in `read_first_frame`. Frames are taken as they stand in the file, at whatever rate. A video
-    with alpha is shown on black. Raises InputUnusable, also when it has fewer frames.
+    Its first `start` frames are left out. They cover the size as in `read_first_frame`. Frames are taken as they stand
+    in the file, at whatever rate. A video with alpha is shown on black. Raises InputUnusable, also when it has fewer
+    frames.
     """
     filters = (
+        f"trim=start_frame={start},"
         # On black, because what a transparent pixel hides is not part of the picture.
         "format=gbrap,premultiply=inplace=1,"
         # To square pixels, then to the clip's size.
@@ -52,7 +54,10 @@ def read_footage(path: Path, width: int, height: int, num_frames: int) -> Float:
         raise InputUnusable("The footage cannot be read any more; upload the video again.") from error
     found = len(raw) // (width * height * 3)
     if found < num_frames:
-        raise InputUnusable(f"The footage has {found} frames and the clip needs {num_frames}; ask for fewer frames.")
+        left = f" left after the first {start}" if start else ""
+        raise InputUnusable(
+            f"The footage has {found} frames{left} and the clip needs {num_frames}; ask for fewer frames."
+        )
     # (F * H * W * 3,) -> (F, H, W, 3)
     frames = np.frombuffer(raw, dtype=np.uint8).reshape(num_frames, height, width, 3)
     values: Float = frames.astype(np.float32) / np.float32(255)

@@ -255,7 +255,9 @@ class ClipJob:
                 image[..., :3] *= image[..., 3:] if image.shape[-1] == 4 else 1
             given["image"] = image
         if self._task.footage is not None:
-            given["rgb_video"] = read_footage(self._task.footage, request.width, request.height, request.num_frames)
+            given["rgb_video"] = read_footage(
+                self._task.footage, request.width, request.height, request.num_frames, start=request.footage_start
+            )
         return given
 
     def _warn_of_unknown_prompt(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from blender_transpixar.bl import compat
 from blender_transpixar.bl.inputs import RequestFiles, inputs_for
 from blender_transpixar.core.errors import InvalidRequestError
+from blender_transpixar.core.request import ClipRequest
 from tests.blender.rendering import set_up
 
 
@@ -89,11 +90,11 @@ def test_files_may_be_given_relative_to_the_blend_file(settings: bpy.types.Prope
 
 @pytest.fixture
 def movie(settings: bpy.types.PropertyGroup, tmp_path: Path) -> Path:
-    """A video of two frames, by Blender itself."""
+    """A video of six frames, by Blender itself."""
     scene = bpy.context.scene
     set_up(scene, samples=1)
     scene.render.resolution_x = scene.render.resolution_y = 32
-    scene.frame_end = 2
+    scene.frame_end = 6
     if bpy.app.version >= (5, 0, 0):
         scene.render.image_settings.media_type = "VIDEO"
     scene.render.image_settings.file_format = "FFMPEG"
@@ -111,6 +112,28 @@ def test_footage_is_the_file_of_a_movie_clip_or_of_the_active_strip(settings: bp
     editor = bpy.context.scene.sequence_editor_create()
     editor.active_strip = compat.strips(editor).new_movie("Plate", str(movie), channel=1, frame_start=1)
     assert inputs_for(bpy.context, settings) == RequestFiles(footage=movie)
+
+
+def test_footage_begins_where_the_strip_does(settings: bpy.types.PropertyGroup, movie: Path):
+    editor = bpy.context.scene.sequence_editor_create()
+    strip = editor.active_strip = compat.strips(editor).new_movie("Plate", str(movie), channel=1, frame_start=1)
+    settings.footage_source, settings.footage_start = "STRIP", 1
+    strip.frame_offset_start = 3
+    assert inputs_for(bpy.context, settings) == RequestFiles(footage=movie, footage_start=3)
+    strip.animation_offset_start = 2
+    assert inputs_for(bpy.context, settings) == RequestFiles(footage=movie, footage_start=5)
+    assert not bpy.data.movieclips, "it was looked at, not kept"
+
+
+def test_footage_from_a_file_begins_where_the_panel_says(settings: bpy.types.PropertyGroup, movie: Path):
+    settings.footage_source, settings.footage_file, settings.footage_start = "FILE", str(movie), 4
+    files = inputs_for(bpy.context, settings)
+    assert files == RequestFiles(footage=movie, footage_start=4)
+    assert files.added_to(ClipRequest("fire")).to_json() == {
+        "prompt": "fire",
+        "negative_prompt": "",
+        "footage_start": 4,
+    }
 
 
 @pytest.mark.parametrize(

@@ -158,13 +158,17 @@ def test_images_footage_and_styles(fake: Client, tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     footage = film(tmp_path / "a.mkv", "testsrc2=s=64x48:r=8:d=1", "-c:v", "ffv1")
     common = ["generate", "fire", "--out", str(tmp_path / "out"), "--model", "versatile", "--steps", "1"]
-    for options in (["--image", str(tmp_path / "a.png"), "--style-lora", "ink=0.8"], ["--footage", str(footage)]):
+    later = ["--footage-start", "2"]
+    for options in (
+        ["--image", str(tmp_path / "a.png"), "--style-lora", "ink=0.8"],
+        ["--footage", str(footage), *later],
+    ):
         done = run(*common, *options)
         assert done.returncode == 0, done.stderr
     second, first = (job["request"] for job in fake.list())
     assert (first["first_frame"] is None, first["footage"]) == (False, None)
     assert first["style_loras"] == [{"name": "ink", "strength": 0.8}]
-    assert (second["first_frame"], second["footage"] is None) == (None, False)
+    assert (second["first_frame"], second["footage"] is None, second["footage_start"]) == (None, False, 2)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def test_a_clip_from_footage_is_as_long_as_both_allow(models: ModelRegistry) -> 
     assert complete(models, footage=VIDEO.id, num_frames=5).num_frames == 5
 
 
+def test_footage_that_starts_later_leaves_fewer_frames(models: ModelRegistry) -> None:
+    request = complete(models, footage=VIDEO.id, footage_start=3)
+    assert (request.num_frames, request.footage_start) == (9, 3)
+    assert complete(models, footage=VIDEO.id).footage_start == 0
+
+
 def test_plans_and_style_loras_that_there_are(models: ModelRegistry) -> None:
     loras = [{"name": "ink", "strength": -4}, {"name": "neon-glow"}]
     request = complete(models, memory_plan="low", style_loras=loras)
@@ -116,6 +122,24 @@ def test_plans_and_style_loras_that_there_are(models: ModelRegistry) -> None:
             "upload_not_usable",
             "num_frames",
             "The footage has 15 frames, fewer than 17; use 13 frames, or longer footage.",
+        ),
+        (
+            {"footage": VIDEO.id, "num_frames": 13, "footage_start": 5},
+            "upload_not_usable",
+            "num_frames",
+            "The footage has 10 frames after the first 5, fewer than 13; use 9 frames, or longer footage.",
+        ),
+        (
+            {"footage": VIDEO.id, "footage_start": 11},
+            "invalid_field",
+            "footage_start",
+            "Footage of 15 frames cannot start after 11 of them; use 0 to 10.",
+        ),
+        (
+            {"footage_start": 2},
+            "invalid_field",
+            "footage_start",
+            "There is no footage to start in; leave out footage_start.",
         ),
         (
             {"style_loras": [{"name": "neon-glo"}]},

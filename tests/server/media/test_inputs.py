@@ -56,6 +56,10 @@ def test_footage_is_read_frame_by_frame(tmp_path: Path) -> None:
     read = read_footage(path, 32, 32, 5)
     assert (read.shape, read.dtype) == ((5, 32, 32, 3), np.float32)
     np.testing.assert_allclose(read.mean(axis=(1, 2, 3)), np.arange(5) * 20 / 255, atol=0.005)
+    later = read_footage(path, 32, 32, 5, start=3)
+    np.testing.assert_allclose(later.mean(axis=(1, 2, 3)), np.arange(3, 8) * 20 / 255, atol=0.005)
+    with pytest.raises(InputUnusable, match="4 frames left after the first 4 and the clip needs 5"):
+        read_footage(path, 32, 32, 5, start=4)
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (48, 32), (80, 112)])
