@@ -13,7 +13,7 @@ import bpy
 
 from .. import preferences
 from ..core.errors import TransPixarError
-from ..core.generation import Generation
+from ..core.generation import Generation, Outcome
 from ..core.history_entry import Entry, EntryState, now
 from ..core.request import ClipRequest
 from ..core.wish import Wish
@@ -80,7 +80,7 @@ def submit(
 ) -> Generation:
     """Write a wish down, then send it on its way; with a `target` the timer places its first clip there.
 
-    Without one, wait for the generation and call `settle`. Raises TransPixarError; then nothing was sent.
+    Without one, give the generation to `wait`. Raises TransPixarError; then nothing was sent.
     """
     entry = Entry(
         key=uuid.uuid4().hex,
@@ -102,11 +102,18 @@ def submit(
         raise
 
 
-def settle(generation: Generation) -> None:
-    """Take in what the courier has written down of a generation that has ended."""
+def wait(context: bpy.types.Context, generation: Generation) -> Path:
+    """Wait for a generation and take in what the courier has written down; gives the folder of its first clip.
+
+    Raises TransPixarError when there is none.
+    """
+    pump.wait(context, generation)
     wish = _wishes.get(generation.key)
     if wish is not None:
         pursuit.settle(wish)
+    if generation.outcome is not Outcome.CLIP or generation.folder is None:
+        raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
+    return generation.folder
 
 
 def retry(wish: Wish, context: bpy.types.Context) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import bpy
 
 from .. import preferences
-from ..bl import clip_queue, pump, server
+from ..bl import clip_queue, server
 from ..bl.inputs import inputs_for
 from ..bl.limits import check_values
 from ..bl.target import Target
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
-from ..core.generation import Generation, Outcome
+from ..core.generation import Generation
 from ..core.server_state import Condition
 from ..properties import REQUEST_PROPERTY_NAMES, RequestProperties, request_from
 
@@ -45,11 +45,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         try:
             target = Target(context)
             generation = self._start(context, waits=True)
-            pump.wait(context, generation)
-            clip_queue.settle(generation)
-            if generation.outcome is not Outcome.CLIP or generation.folder is None:
-                raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
-            target.place(generation.folder)
+            target.place(clip_queue.wait(context, generation))
             clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
             self.report({"ERROR"}, in_words(error.message))

@@ -7,12 +7,12 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty
 
 from .. import preferences
-from ..bl import clip_queue, pump
+from ..bl import clip_queue
 from ..bl.inputs import RequestFiles
 from ..bl.regenerate import Replacement, request_again, subject_of
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
-from ..core.generation import Generation, Outcome
+from ..core.generation import Generation
 
 _SEED = EnumProperty(
     name="Seed",
@@ -63,11 +63,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
         try:
             replacement = Replacement(context, waits=True)
             generation = self._submit(context, replacement, waits=True)
-            pump.wait(context, generation)
-            clip_queue.settle(generation)
-            if generation.outcome is not Outcome.CLIP or generation.folder is None:
-                raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
-            replacement.place(generation.folder)
+            replacement.place(clip_queue.wait(context, generation))
             clip_queue.mark_placed(generation.key, min(generation.folders))
         except TransPixarError as error:
             self.report({"ERROR"}, in_words(error.message))
