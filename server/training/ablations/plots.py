@@ -36,7 +36,7 @@ def draw(results: Path, pictures: Path) -> list[Path]:
                 axis.plot(
                     steps, [mean(values) for values in zip(*curves, strict=True)], f"C{colour}", label=_TITLES[name]
                 )
-                axis.set(title=f"{half} half", xlabel="step", ylabel="squared error of v", yscale="log")
+                axis.set(title=f"{half} half", xlabel="step", ylabel="squared error of v")
         axes[0].legend(fontsize="small")
         path = pictures / f"ablations_{question}.png"
         figure.savefig(path, dpi=90)
