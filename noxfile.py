@@ -131,7 +131,7 @@ def tests(session: nox.Session) -> None:
     """Run every test: the server's and the add-on's core, then the built and installed add-on inside real Blender."""
     server, blender = server_python(session), blender_python(session)
     here = addon_surroundings(session)
-    outside = ["tests", "--ignore=tests/blender", *PARALLEL, *session.posargs]
+    outside = ["tests", "--ignore=tests/blender", "--durations=15", *PARALLEL, *session.posargs]
     session.run(server, "-m", "pytest", *outside, external=True, env=here)
     session.run(blender, "-m", "pytest", "tests/blender", *PARALLEL, *session.posargs, external=True, env=here)
 

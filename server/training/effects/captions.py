@@ -45,7 +45,12 @@ SPEED_WORDS: dict[str, tuple[str, ...]] = {"slow": ("slow", "slowly"), "fast": (
 AMOUNT_WORDS: dict[str, tuple[str, ...]] = {"few": ("a few", "sparse"), "many": ("many", "lots of", "dense")}
 PLACE_WORDS: dict[str, tuple[str, ...]] = {"left": ("on the left",), "right": ("on the right",)}
 LEADS = ("", "", "", "a ", "a video of ", "effect of ", "vfx of ")
-TAILS = ("", "", "", "", ", isolated background", " on transparent background", " vfx", " effect", " with alpha")
+# Not every black is the effect's colour.
+BACKGROUNDS = (" on black", " on a black background", ", black background")
+TAILS = (
+    *("", "", "", "", "", "", ", isolated background", " on transparent background", " vfx", " effect", " with alpha"),
+    *BACKGROUNDS,
+)
 PARTICLES = frozenset({"sparks", "bubbles", "snow", "rain", "confetti", "leaves"})
 
 
@@ -60,8 +65,8 @@ def caption(look: Look, rng: np.random.Generator) -> str:
     subject = f"{colour} {noun}"
     if noun.startswith("puff of "):
         subject = f"puff of {colour} smoke" if rng.random() < 0.7 else subject
-    elif rng.random() < 0.08:
-        subject = f"{noun} in {colour}"
+    elif rng.random() < 0.2:
+        subject = pick((f"{noun} in {colour}", f"{noun} of {colour} colour", f"{noun} that is {colour}"))
     parts = [subject]
     if look.size:
         parts.insert(0, pick(SIZE_WORDS[look.size]))
@@ -89,5 +94,5 @@ def words() -> set[str]:
         SYNONYMS,
     ]
     phrases = [phrase for table in tables for group in table.values() for phrase in group]
-    phrases += [*LEADS, *TAILS, *SYNONYMS, "in puff of smoke"]
+    phrases += [*LEADS, *TAILS, *SYNONYMS, "in puff of smoke", "colour that is"]
     return {word for phrase in phrases for word in phrase.replace(",", " , ").lower().split()}

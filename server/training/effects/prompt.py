@@ -8,6 +8,7 @@ from typing import Literal
 
 from server.training.effects.captions import (
     AMOUNT_WORDS,
+    BACKGROUNDS,
     LEADS,
     MOTIONS,
     NOUNS,
@@ -137,6 +138,8 @@ def _phrases() -> tuple[dict[str, tuple[Kind, str]], int]:
     for filler in (*LEADS, *TAILS):
         for word in _words(filler):
             table.setdefault(word, ("known", "yes"))
+    for background in (*BACKGROUNDS, "over black", "against black"):
+        table[" ".join(_words(background))] = ("known", "yes")
     for motions in MOTIONS.values():
         table.update((phrase, ("known", "yes")) for phrase in motions)
     groups: tuple[tuple[Kind, dict[str, tuple[str, ...]]], ...] = (

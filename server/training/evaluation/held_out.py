@@ -1,8 +1,8 @@
 """What a model is measured on: clips and captions that its training cannot have seen.
 
 Training draws clip i from the seed [1, i] and its captions from `effects.captions`, which sets a colour before its
-noun ("blue sparks flying out fast") or, now and then, "sparks in blue". Here clips come from other seeds, and captions
-are worded in ways that those templates cannot make, of the same nouns and colours: new sentences, not new words.
+noun ("blue sparks flying out fast") or, now and then, behind it ("sparks in blue"). Here clips come from other seeds,
+and captions are worded in ways that those templates cannot make, of the same nouns and colours.
 """
 
 from collections.abc import Sequence

@@ -19,6 +19,7 @@ def main() -> None:
     )
     parser.add_argument("--clips", type=int, default=10_000, help="number of training clips")
     parser.add_argument("--minutes", type=float, nargs=3, default=(60, 60, 60), metavar=("VAE", "RGB", "RGBA"))
+    parser.add_argument("--learning-rate", type=float, default=1.0, help="times the transformer's usual rates")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -44,12 +45,14 @@ def main() -> None:
     model = transformer.Denoiser(encoder, transformer.build(CONFIG), CONFIG)
     if arguments.warm_start:
         transformer.warm_start(model, arguments.warm_start)
-    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], compiled=True)
+    rate = arguments.learning_rate
+    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], muon_lr=2e-3 * rate, compiled=True)
     if ranks.rank() == 0:
         export.export_base(work / "rgb_base", vae, tokenizer, model)  # what the ablations begin with
     transformer.train_rgba(
-        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.warm_start, compiled=True
-    )
+        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.warm_start,
+        muon_lr=1.5e-3 * rate, compiled=True,
+    )  # fmt: skip
 
     # 4. The model folder
     if ranks.rank() == 0:

@@ -28,10 +28,12 @@ def _one(task: tuple[int, int, MiniConfig]) -> tuple[NDArray[np.uint8], dict[str
     rng = np.random.default_rng([seed, index])
     look = random_look(rng, list(FAMILIES))
     clip = premultiply(render(look, rng, config.num_frames, config.size, config.size))
+    # Captions of their own seed: other words must not change the pixels, nor other pixels the words.
+    words = np.random.default_rng([seed, index, 1])
     record: dict[str, Any] = {
         "family": look.family,
         "colour": look.colour,
-        "captions": [caption(look, rng) for _ in range(CAPTIONS_PER_CLIP)],
+        "captions": [caption(look, words) for _ in range(CAPTIONS_PER_CLIP)],
     }
     return (clip * 255).round().astype(np.uint8), record
 

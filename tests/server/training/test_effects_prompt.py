@@ -21,6 +21,8 @@ from server.training.effects.prompt import USUAL_COLOURS, PromptError, read_prom
         ("red smoke explosion", Look("explosion", "red")),
         ("red fire with smoke", Look("fire", "red")),
         ("dark fog", Look("smoke", "black")),
+        ("golden rain on a black background", Look("rain", "gold")),
+        ("black fire on black", Look("fire", "black")),
         ("a pink leaf on the right", Look("leaves", "pink", place="right")),
     ],
 )
