@@ -65,7 +65,7 @@ def description(config: MiniConfig) -> dict[str, object]:
             "height": config.size,
             "num_frames": config.num_frames,
             "steps": 20,
-            "guidance": 4.0,
+            "guidance": 2.5,
             "cfg_schedule": "constant",
             "quality": "exact",
             "fps": config.fps,
