@@ -81,6 +81,7 @@ def test_create_answers_with_the_queued_job_and_its_complete_request(server: Ser
         "memory_plan": "auto",
         "first_frame": None,
         "footage": None,
+        "footage_start": 0,
         "style_loras": [],
         "loop": False,
     }

@@ -40,6 +40,7 @@ def test_a_prompt_alone_becomes_a_complete_request(models: ModelRegistry) -> Non
         "memory_plan": "auto",
         "first_frame": None,
         "footage": None,
+        "footage_start": 0,
         "style_loras": (),
         "loop": False,
     }
