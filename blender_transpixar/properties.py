@@ -148,6 +148,7 @@ _FOOTAGE_START = IntProperty(
     name="Skip Frames",
     description="How many frames at the beginning of the video are left out; the clip is made of those after them",
     min=0,
+    soft_max=240,
     options=_OPTIONS,
 )
 
