@@ -46,12 +46,12 @@ def main() -> None:
     if arguments.warm_start:
         transformer.warm_start(model, arguments.warm_start)
     rate = arguments.learning_rate
-    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], muon_lr=2e-3 * rate, compiled=True)
+    transformer.train_rgb(work, model, latents, tokens, empty, arguments.minutes[1], rate=rate, compiled=True)
     if ranks.rank() == 0:
         export.export_base(work / "rgb_base", vae, tokenizer, model)  # what the ablations begin with
     transformer.train_rgba(
-        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.warm_start,
-        muon_lr=1.5e-3 * rate, compiled=True,
+        work, model, latents, tokens, empty, CONFIG, arguments.minutes[2], start=arguments.warm_start, rate=rate,
+        compiled=True,
     )  # fmt: skip
 
     # 4. The model folder

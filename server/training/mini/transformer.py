@@ -165,11 +165,14 @@ def train_rgb(
     empty: Tensor,
     minutes: float,
     *,
-    muon_lr: float = 2e-3,
+    rate: float = 1.0,
     batch: int = 32,
     compiled: bool = False,
 ) -> None:
-    """Train the RGB base on the RGB half of every clip, text-to-video and from a first frame."""
+    """Train the RGB base on the RGB half of every clip, text-to-video and from a first frame.
+
+    rate: times the usual learning rates.
+    """
     draw = _batches(latents, tokens, empty, batch)
     frames = latents.clips.shape[3]
 
@@ -180,7 +183,7 @@ def train_rgb(
 
     if compiled:
         _compile(model)
-    loop.train("rgb", folder, model, _optimizers(model, muon_lr, muon_lr / 2), loss_fn, minutes)
+    loop.train("rgb", folder, model, _optimizers(model, 2e-3 * rate, 1e-3 * rate), loss_fn, minutes)
 
 
 def train_rgba(
@@ -193,13 +196,13 @@ def train_rgba(
     minutes: float,
     *,
     start: Path | None = None,
-    muon_lr: float = 1.5e-3,
+    rate: float = 1.0,
     batch: int = 24,
     compiled: bool = False,
 ) -> None:
     """Add the RGBA adapter, fresh or from the model folder `start`, and train it together with the base.
 
-    Noise is drawn for each half on its own.
+    Noise is drawn for each half on its own. rate: times the usual learning rates.
     """
     if start:
         weights = {name: value.float() for name, value in load_file(start / "rgba_lora.safetensors").items()}
@@ -218,7 +221,7 @@ def train_rgba(
 
     if compiled:
         _compile(model)
-    loop.train("rgba", folder, model, _optimizers(model, muon_lr, muon_lr / 1.5), loss_fn, minutes)
+    loop.train("rgba", folder, model, _optimizers(model, 1.5e-3 * rate, 1e-3 * rate), loss_fn, minutes)
 
 
 def _compile(model: Denoiser) -> None:
