@@ -4,6 +4,7 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
+from server.training.effects.particles import scattered
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
@@ -12,10 +13,10 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
     soft, high = 1.6 * canvas.pixel, canvas.half_height
-    for _ in range(int(6 * look.count * canvas.area)):
-        radius = rng.uniform(0.17, 0.33) * (0.5 + 0.5 * look.scale)
-        cx = look.offset * 0.6 + rng.uniform(-0.85, 0.85) * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
-        cy = (rng.uniform(-1.2, 1.2) * high + 0.8 * look.pace * t + 1.25 * high) % (2.5 * high) - 1.25 * high
+    for x, y in zip(*scattered(canvas, int(6 * look.count * canvas.area)), strict=True):
+        radius = rng.uniform(0.24, 0.4) * (0.5 + 0.5 * look.scale)
+        cx = look.offset * 0.6 + 1.1 * x * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
+        cy = (1.4 * y * high + 0.8 * look.pace * t + 1.4 * high) % (2.8 * high) - 1.4 * high
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))

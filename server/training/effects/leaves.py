@@ -10,19 +10,19 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """A few leaves; each rocks about its own direction and turns its pale side now and then."""
     rng, t = canvas.rng, canvas.t
-    count = int(8 * look.count * canvas.area)
-    px, py = falling(canvas, count, rng.uniform(0.5, 0.9, count) * look.pace, rng.uniform(-0.4, 0.4), 0.12)
+    count = int(5 * look.count * canvas.area)
+    px, py = falling(canvas, count, rng.uniform(0.55, 0.85, count) * look.pace, rng.uniform(-0.4, 0.4), 0.12)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
     soft = 1.6 * canvas.pixel
     for i in range(count):
-        length = rng.uniform(0.22, 0.32) * (0.5 + 0.5 * look.scale)
+        length = rng.uniform(0.36, 0.46) * (0.5 + 0.5 * look.scale)
         rock = rng.uniform(0, 2 * np.pi) + 0.7 * np.sin(rng.uniform(0, 6) + 4.5 * look.pace * t)
         open_ = 0.45 + 0.55 * np.abs(np.cos(rng.uniform(0, 6) + rng.uniform(1, 3) * look.pace * t))
         dx, dy = canvas.x - px[:, i, None, None], canvas.y - py[:, i, None, None]
         along, across = dx * np.cos(rock) + dy * np.sin(rock), dy * np.cos(rock) - dx * np.sin(rock)
         part = np.clip(np.abs(along) / length, 0, 1)
-        half = 0.42 * length * open_ * (1 - part**2)  # a lens: pointed at both ends
+        half = 0.5 * length * open_ * (1 - part**2)  # a lens: pointed at both ends
         cover = smoothstep(soft, -soft, np.abs(across) - half) * smoothstep(soft, -soft, np.abs(along) - length)
         rib = np.exp(-((across / (0.9 * canvas.pixel)) ** 2))
         own = 0.72 + 0.28 * open_ + 0.18 * np.sign(across) - 0.35 * rib

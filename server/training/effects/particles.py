@@ -1,14 +1,27 @@
-"""Particles that wrap around: shared by what falls."""
+"""Particles that fill the picture: where they begin, and how those that fall come in again at the top."""
 
 import numpy as np
 
 from server.training.effects.canvas import Canvas, Field
+
+# Steps of the R2 sequence (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences"): 1/p and 1/p^2
+# for p^3 = p + 1.
+_STEPS = np.array([0.7548776662, 0.5698402910])
+
+
+def scattered(canvas: Canvas, count: int) -> tuple[Field, Field]:
+    """Places x and y (N,) in -1..1 that keep apart, as things do that one is meant to tell from each other."""
+    places = canvas.rng.uniform(size=2) + np.arange(count)[:, None] * _STEPS  # (N, 2)
+    places += canvas.rng.uniform(-0.25, 0.25, (count, 2)) / np.sqrt(max(count, 1))
+    x, y = (places % 1 * 2 - 1).T
+    return x, y
 
 
 def falling(canvas: Canvas, count: int, fall: Field, drift: float, sway: float) -> tuple[Field, Field]:
     """Positions (F, N) of particles that fall by `fall` (N,) canvas units a clip and come in again at the top."""
     rng, t = canvas.rng, canvas.t[:, 0, :]  # (F, 1)
     wide, high = canvas.half_width + 0.2, canvas.half_height + 0.2
-    px = rng.uniform(-wide, wide, count) + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
-    py = rng.uniform(-high, high, count) - fall * t
+    x, y = scattered(canvas, count)
+    px = x * wide + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
+    py = y * high - fall * t
     return (px + wide) % (2 * wide) - wide, (py + high) % (2 * high) - high

@@ -2,11 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from server.training.mini import autoencoder, clips, export, ranks, text, transformer
-from server.training.mini.config import CONFIG, EMBEDDED
+from server.training.mini.config import CONFIG, EMBEDDED, EMPHASIS
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     # 2. Autoencoder, and every clip's latents
     vae = autoencoder.train(work, array, CONFIG, arguments.minutes[0], start=arguments.warm_start)
     with ranks.first_alone():
-        latents = _latents(work, vae, array)
+        latents = _latents(work, vae, array, records)
 
     # 3. RGB base, then RGB and alpha jointly
     torch.manual_seed(0)
@@ -60,7 +61,9 @@ def main() -> None:
         print(f"wrote {arguments.out}", flush=True)
 
 
-def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray) -> transformer.Latents:
+def _latents(
+    work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray, records: list[dict[str, Any]]
+) -> transformer.Latents:
     encoded = []
     # A first frame is encoded alone, as an artist's picture will be.
     for name, part in (("latents", array), ("first_frames", array[:, :1])):
@@ -68,7 +71,7 @@ def _latents(work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.N
         if not path.exists():
             torch.save(autoencoder.encode_all(vae, part), path)
         encoded.append(torch.load(path, weights_only=True))
-    return transformer.Latents(*encoded)
+    return transformer.Latents(*encoded, torch.tensor([EMPHASIS.get(record["family"], 1.0) for record in records]))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ class Latents:
     """What the transformer learns from, in half precision.
 
     clips: (N, 2, C, F, H, W); first_frames: (N, 2, C, 1, H, W), the first frame encoded alone. Index 0 is RGB, 1 alpha.
+    weights: (N,), float32, how often a clip is drawn, compared with the others.
     """
 
     clips: Tensor
     first_frames: Tensor
+    weights: Tensor
 
 
 def build(config: MiniConfig) -> CogVideoXTransformer3DModel:
@@ -128,7 +130,7 @@ def _batches(
     batch //= ranks.count()
 
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        index = torch.randint(len(latents.clips), (batch,), generator=generator)
+        index = torch.multinomial(latents.weights, batch, replacement=True, generator=generator)
         which = torch.randint(tokens.shape[1], (batch,), generator=generator)
         text = tokens[index, which]  # (N, captions, L) -> (B, L)
         text = torch.where(torch.rand(batch, 1, generator=generator) < EMPTY_PROMPTS, empty, text)

@@ -52,7 +52,9 @@ def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
     torch.manual_seed(0)
     array, records = made_clips
     vae = autoencoder.train(tmp_path, array, SMALL, minutes=0.02, batch=2)
-    latents = transformer.Latents(autoencoder.encode_all(vae, array), autoencoder.encode_all(vae, array[:, :1]))
+    latents = transformer.Latents(
+        autoencoder.encode_all(vae, array), autoencoder.encode_all(vae, array[:, :1]), torch.ones(len(array))
+    )
     assert latents.clips.shape == (6, 2, 4, 3, 8, 8) and latents.first_frames.shape == (6, 2, 4, 1, 8, 8)
     model = transformer.Denoiser(make_text_encoder(), transformer.build(SMALL), SMALL)
     tokens = torch.randint(0, 10, (len(records), 2, SMALL.text_length))
