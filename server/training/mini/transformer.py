@@ -120,7 +120,7 @@ def _optimizers(model: Denoiser, muon_lr: float, adam_lr: float) -> loop.Optimiz
     return loop.Optimizers(matrices, rest, muon_lr, adam_lr)
 
 
-def _batches(
+def batches(
     latents: Latents, tokens: Tensor, empty: Tensor, batch: int
 ) -> Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor]]:
     """Draw clips and images, (B, 2F, C, H, W) in float32, and one caption's tokens for each clip.
@@ -175,7 +175,7 @@ def train_rgb(
 
     rate: times the usual learning rates.
     """
-    draw = _batches(latents, tokens, empty, batch)
+    draw = batches(latents, tokens, empty, batch)
     frames = latents.clips.shape[3]
 
     def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -212,7 +212,7 @@ def train_rgba(
         weights = create_rgba_weights(model.transformer, config.lora_rank, generator=torch.Generator().manual_seed(0))
     enable_rgba(model.transformer, weights, lora_alpha=config.lora_alpha)
     model.transformer.requires_grad_(True)
-    draw = _batches(latents, tokens, empty, batch)
+    draw = batches(latents, tokens, empty, batch)
     frames = config.latent_frames
 
     def loss_fn(generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:

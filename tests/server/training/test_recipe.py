@@ -84,6 +84,18 @@ def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
             assert torch.allclose(grown.transformer.state_dict()[name], value, atol=1e-3), name
 
 
+def test_clips_are_drawn_as_often_as_their_weights_say():
+    content = torch.arange(3.0).view(3, 1, 1, 1, 1, 1)  # a clip's number is its content
+    latents = transformer.Latents(
+        content.expand(3, 2, 4, 3, 8, 8), content.expand(3, 2, 4, 1, 8, 8), torch.tensor([1.0, 0.0, 3.0])
+    )
+    tokens, empty = torch.ones(3, 2, SMALL.text_length).long(), torch.zeros(1, SMALL.text_length).long()
+    drawn, _, _ = transformer.batches(latents, tokens, empty, 400)(torch.Generator().manual_seed(0))
+    first, second, third = ((drawn[:, 0, 0, 0, 0] == number).sum().item() for number in range(3))
+    assert second == 0
+    assert 2 < third / first < 4.5
+
+
 def test_a_stage_that_was_stopped_goes_on_where_it_was(tmp_path):
     def stage(minutes, seen):
         torch.manual_seed(0)
