@@ -4,7 +4,7 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import scattered
+from server.training.effects.particles import scattered, wrapped
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
@@ -13,17 +13,17 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
     soft, high = 1.6 * canvas.pixel, canvas.half_height
-    for x, y in zip(*scattered(canvas, int(6 * look.count * canvas.area)), strict=True):
-        radius = rng.uniform(0.24, 0.4) * (0.5 + 0.5 * look.scale)
-        cx = look.offset * 0.6 + 1.1 * x * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
-        cy = (1.4 * y * high + 0.8 * look.pace * t + 1.4 * high) % (2.8 * high) - 1.4 * high
+    for x, y in zip(*scattered(canvas, int(5 * look.count * canvas.area)), strict=True):
+        radius = rng.uniform(0.24, 0.34) * (0.5 + 0.5 * look.scale)
+        cx = look.offset * 0.6 + 0.9 * x * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
+        cy = wrapped(1.4 * y * high + 0.8 * look.pace * t, 1.4 * high)
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))
         spot = np.exp(
             -((np.hypot(canvas.x - cx + radius * 0.36, canvas.y - cy - radius * 0.36) / (0.22 * radius)) ** 2)
         )
-        own = cover * np.clip(0.2 + 0.72 * rim + 0.9 * spot, 0, 1)
+        own = cover * np.clip(0.4 + 0.5 * rim + 0.9 * spot, 0, 1)
         light = light * (1 - cover) + cover * np.clip(0.25 * rim + spot, 0, 1)
         alpha = own + alpha * (1 - own)
     rgb = look.rgb * (1 - 0.75 * light[..., None]) + 0.75 * light[..., None]

@@ -10,13 +10,13 @@ from server.training.effects.particles import falling
 def draw(canvas: Canvas, look: Look) -> Layers:
     """Tumbling pieces: each turns, and shows its edge now and then."""
     rng, t = canvas.rng, canvas.t
-    count = int(8 * look.count * canvas.area)
+    count = int(13 * look.count * canvas.area)
     px, py = falling(canvas, count, rng.uniform(0.8, 1.2, count) * look.pace, rng.uniform(-0.2, 0.2), 0.06)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
     soft = 1.6 * canvas.pixel
     for i in range(count):
-        length, width = rng.uniform(0.17, 0.25, 2) * (0.5 + 0.5 * look.scale)
+        length, width = rng.uniform((0.11, 0.08), (0.14, 0.1)) * (0.5 + 0.5 * look.scale)
         turn = rng.uniform(0, 6) + rng.uniform(-2, 2) * look.pace * t
         flip = np.sin(rng.uniform(0, 6) + rng.uniform(2, 5) * look.pace * t)
         dx, dy = canvas.x - px[:, i, None, None], canvas.y - py[:, i, None, None]

@@ -17,11 +17,15 @@ def scattered(canvas: Canvas, count: int) -> tuple[Field, Field]:
     return x, y
 
 
+def wrapped(position: Field, limit: float) -> Field:
+    """Bring what has left -limit..limit in again at the other side."""
+    return (position + limit) % (2 * limit) - limit
+
+
 def falling(canvas: Canvas, count: int, fall: Field, drift: float, sway: float) -> tuple[Field, Field]:
     """Positions (F, N) of particles that fall by `fall` (N,) canvas units a clip and come in again at the top."""
     rng, t = canvas.rng, canvas.t[:, 0, :]  # (F, 1)
     wide, high = canvas.half_width + 0.2, canvas.half_height + 0.2
     x, y = scattered(canvas, count)
     px = x * wide + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
-    py = y * high - fall * t
-    return (px + wide) % (2 * wide) - wide, (py + high) % (2 * high) - high
+    return wrapped(px, wide), wrapped(y * high - fall * t, high)

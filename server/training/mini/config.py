@@ -11,7 +11,7 @@ EMBEDDED = Path(__file__).parents[2] / "models" / "mini"
 FAMILIES = tuple(families.FAMILIES)
 
 # How often a clip of a family is drawn in training, where not once: many small things are learned more slowly than one.
-EMPHASIS = {"bubbles": 2.0, "confetti": 2.0, "leaves": 2.0, "snow": 1.5, "sparks": 1.5, "splash": 1.5}
+EMPHASIS = {"bubbles": 3.0, "confetti": 3.0, "leaves": 3.0, "sparks": 1.5, "splash": 1.5}
 
 
 @dataclass(frozen=True)
