@@ -64,7 +64,7 @@ def description(config: MiniConfig) -> dict[str, object]:
             "width": config.size,
             "height": config.size,
             "num_frames": config.num_frames,
-            "steps": 20,
+            "steps": 30,
             "guidance": 2.5,
             "cfg_schedule": "constant",
             "quality": "exact",
