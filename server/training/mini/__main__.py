@@ -64,14 +64,17 @@ def main() -> None:
 def _latents(
     work: Path, vae: autoencoder.AutoencoderKLCogVideoX, array: clips.NDArray, records: list[dict[str, Any]]
 ) -> transformer.Latents:
-    encoded = []
-    # A first frame is encoded alone, as an artist's picture will be.
-    for name, part in (("latents", array), ("first_frames", array[:, :1])):
+    def encode(name: str, part: clips.NDArray) -> torch.Tensor:
         path = work / f"{name}.pt"
         if not path.exists():
             torch.save(autoencoder.encode_all(vae, part), path)
-        encoded.append(torch.load(path, weights_only=True))
-    return transformer.Latents(*encoded, torch.tensor([EMPHASIS.get(record["family"], 1.0) for record in records]))
+        return torch.load(path, weights_only=True)
+
+    return transformer.Latents(
+        encode("latents", array),
+        encode("first_frames", array[:, :1]),  # encoded alone, as an artist's picture will be
+        torch.tensor([EMPHASIS.get(record["family"], 1.0) for record in records]),
+    )
 
 
 if __name__ == "__main__":
