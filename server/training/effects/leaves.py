@@ -8,7 +8,7 @@ from server.training.effects.particles import scattered, wrapped
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
-    """A few leaves; each rocks about its own direction and turns its pale side now and then."""
+    """A few leaves; each rocks, and turns its pale side now and then."""
     rng, t = canvas.rng, canvas.t
     count = max(1, int(3.5 * look.count * canvas.area))
     x, y = scattered(canvas, count)
