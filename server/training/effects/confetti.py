@@ -8,7 +8,7 @@ from server.training.effects.particles import falling
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
-    """Tumbling pieces: each turns, and shows its edge now and then."""
+    """Tumbling pieces: each turns, and is narrower where it is seen from the side."""
     rng, t = canvas.rng, canvas.t
     count = int(13 * look.count * canvas.area)
     px, py = falling(canvas, count, rng.uniform(0.8, 1.2, count) * look.pace, rng.uniform(-0.2, 0.2), 0.06)
