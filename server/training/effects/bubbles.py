@@ -4,7 +4,7 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import scattered, wrapped
+from server.training.effects.particles import on_grid, scattered, wrapped
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
@@ -12,11 +12,12 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     rng, t = canvas.rng, canvas.t
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
-    soft, high = 1.6 * canvas.pixel, canvas.half_height
+    soft, high = 1.6 * canvas.pixel, canvas.half_height + 1 / 3
+    size = (0.5 + 0.5 * look.scale) / max(look.count, 1) ** 0.5  # many are smaller ones
     for x, y in zip(*scattered(canvas, int(5 * look.count * canvas.area)), strict=True):
-        radius = rng.uniform(0.24, 0.34) * (0.5 + 0.5 * look.scale)
-        cx = look.offset * 0.6 + 0.9 * x * canvas.half_width + 0.06 * np.sin(5 * t + rng.uniform(0, 6))
-        cy = wrapped(1.4 * y * high + 0.8 * look.pace * t, 1.4 * high)
+        radius = rng.choice([0.24, 0.29, 0.34]) * size
+        cx = on_grid(look.offset * 0.6 + 0.9 * x * canvas.half_width) + 0.06 * np.sin(5 * t)
+        cy = wrapped(on_grid(y * high) + 0.8 * look.pace * t, high)
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))

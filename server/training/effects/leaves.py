@@ -1,34 +1,42 @@
-"""Leaves: pointed ovals with a rib, rocking from side to side as they fall."""
+"""Leaves: pointed at the tip, with a rib and a stalk, rocking from side to side as they fall."""
 
 import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import scattered, wrapped
+from server.training.effects.particles import on_grid, scattered, wrapped
+
+
+def _leaf(along: Field, across: Field, length: float, pixel: float) -> tuple[Field, Field]:
+    """Cover and shade of a leaf whose tip is at along = -length, and whose stalk begins at +length: each (F, H, W)."""
+    soft = 1.6 * pixel
+    part = np.clip(along / length, -1, 1)
+    half = 0.5 * length * (1 - part**2) * (1 + 0.3 * part)  # widest beyond the middle, where the stalk is
+    blade = smoothstep(soft, -soft, np.abs(across) - half) * smoothstep(soft, -soft, np.abs(along) - length)
+    stalk = smoothstep(soft, -soft, np.abs(across) - 0.03) * smoothstep(
+        soft, -soft, np.abs(along - 1.15 * length) - 0.25 * length
+    )
+    rib = np.exp(-((across / (0.03 + 0.5 * pixel)) ** 2))
+    return np.maximum(blade, stalk), 0.86 + 0.14 * np.sign(across) - 0.4 * rib
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
-    """A few leaves; each rocks, and turns its pale side now and then."""
+    """A few leaves, tips down; each leans to a side and rocks."""
     rng, t = canvas.rng, canvas.t
-    count = max(1, int(3.5 * look.count * canvas.area))
+    count = max(2, int(3.5 * look.count * canvas.area))
+    length = 0.5 * (0.5 + 0.5 * look.scale) / max(look.count, 1) ** 0.35  # many are smaller ones
     x, y = scattered(canvas, count)
-    high = canvas.half_height + 0.4
+    high = canvas.half_height + 1 / 3
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
-    soft = 1.6 * canvas.pixel
     for i in range(count):
-        length = rng.uniform(0.46, 0.56) * (0.5 + 0.5 * look.scale)
-        # A falling leaf lies across its way, and rocks.
-        rock = rng.uniform(-0.5, 0.5) + 0.5 * np.sin(rng.uniform(0, 6) + 4.5 * look.pace * t)
-        open_ = 0.45 + 0.55 * np.abs(np.cos(rng.uniform(0, 6) + rng.uniform(1, 3) * look.pace * t))
-        dx = canvas.x - (0.65 * x[i] * canvas.half_width + 0.12 * np.sin(5 * t + rng.uniform(0, 6)))
-        dy = canvas.y - wrapped(y[i] * high - rng.uniform(0.55, 0.85) * look.pace * t, high)
-        along, across = dx * np.cos(rock) + dy * np.sin(rock), dy * np.cos(rock) - dx * np.sin(rock)
-        part = np.clip(np.abs(along) / length, 0, 1)
-        half = 0.5 * length * open_ * (1 - part**2)  # a lens: pointed at both ends
-        cover = smoothstep(soft, -soft, np.abs(across) - half) * smoothstep(soft, -soft, np.abs(along) - length)
-        rib = np.exp(-((across / (0.9 * canvas.pixel)) ** 2))
-        own = 0.72 + 0.28 * open_ + 0.18 * np.sign(across) - 0.35 * rib
+        side = rng.choice([-1, 1])
+        swing = np.sin(4.5 * look.pace * t + rng.choice([0, np.pi]))
+        lean = 0.6 + 0.25 * swing
+        dx = side * (canvas.x - on_grid(0.7 * x[i] * canvas.half_width) - 0.08 * swing)
+        dy = canvas.y - wrapped(on_grid(y[i] * high) - 0.7 * look.pace * t, high)
+        along, across = dx * np.cos(lean) + dy * np.sin(lean), dy * np.cos(lean) - dx * np.sin(lean)
+        cover, own = _leaf(along, across, length, canvas.pixel)
         shade = shade * (1 - cover) + cover * own
         alpha = np.maximum(alpha, cover)
     return Layers(np.clip(look.rgb * shade[..., None], 0, 1), alpha)

@@ -14,7 +14,7 @@ def _path(rng: np.random.Generator, start: tuple[float, float], end: tuple[float
         middle[:, 0] += rng.normal(0, sway, len(middle))
         merged = np.empty((len(points) + len(middle), 2), np.float32)
         merged[0::2], merged[1::2] = points, middle
-        points, sway = merged, sway * 0.55
+        points, sway = merged, sway * 0.45
     return points
 
 
@@ -28,22 +28,19 @@ def _distance(canvas: Canvas, points: Field) -> Field:
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
-    """One bolt with a branch or two; its shape jumps twice in the clip, its brightness flickers."""
+    """One bolt that flickers, as strokes that follow each other down one channel do; its branch changes once."""
     rng, frames = canvas.rng, canvas.shape[0]
-    width = 0.035 * (0.55 + 0.45 * look.scale)
-    cores, changes = [], sorted(rng.choice(np.arange(2, frames), size=max(min(2, frames - 2), 0), replace=False))
+    width = 0.045 * (0.55 + 0.45 * look.scale)
     top = (look.offset + rng.normal(0, 0.1), canvas.half_height + 0.1)
     bottom = (look.offset + rng.normal(0, 0.18), -canvas.half_height - 0.1)
-    for frame in range(frames):
-        if frame == 0 or frame in changes:
-            trunk = _path(rng, top, bottom, 0.16)
-            near = _distance(canvas, trunk)
-            for _ in range(rng.integers(1, 3)):
-                fork = trunk[rng.integers(4, 11)]
-                tip = (fork[0] + rng.choice([-1, 1]) * rng.uniform(0.25, 0.5), fork[1] - rng.uniform(0.35, 0.7))
-                near = np.minimum(near, _distance(canvas, _path(rng, tuple(fork), tip, 0.06)) + 0.4 * width)
-        cores.append(near)
-    near = np.stack(cores)
+    trunk = _path(rng, top, bottom, 0.18)
+    strokes = []
+    for side in rng.permutation([-1, 1]):
+        fork = trunk[rng.integers(4, 9)]
+        tip = (fork[0] + side * rng.uniform(0.35, 0.5), fork[1] - rng.uniform(0.45, 0.65))
+        branch = _distance(canvas, _path(rng, tuple(fork), tip, 0.05))
+        strokes.append(np.minimum(_distance(canvas, trunk), branch + 0.4 * width))
+    near = np.stack([strokes[2 * frame > frames] for frame in range(frames)])
     flicker = (0.75 + 0.25 * np.sin(np.arange(frames) * 2.4 * look.pace + rng.uniform(0, 6)))[:, None, None]
     core = np.exp(-((near / width) ** 2))
     glow = np.exp(-near / (2.6 * width))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import T5EncoderModel
 
 from server.training.mini import loop, ranks
+from server.training.mini.attention import MatmulProcessor
 from server.training.mini.config import MiniConfig
 from server.transpixar import create_rgba_weights, enable_rgba
 from server.transpixar.conditioning import lay_out_image
@@ -211,6 +212,7 @@ def train_rgba(
     else:
         weights = create_rgba_weights(model.transformer, config.lora_rank, generator=torch.Generator().manual_seed(0))
     enable_rgba(model.transformer, weights, lora_alpha=config.lora_alpha)
+    model.transformer.set_attn_processor(MatmulProcessor())
     model.transformer.requires_grad_(True)
     draw = batches(latents, tokens, empty, batch)
     frames = config.latent_frames

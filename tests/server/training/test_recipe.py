@@ -11,8 +11,9 @@ import torch
 from server.launch import module_environment
 from server.models import ModelDescription
 from server.training.mini import autoencoder, clips, export, loop, transformer
+from server.training.mini.attention import MatmulProcessor
 from server.training.mini.config import CONFIG
-from server.transpixar import TransPixarPipeline
+from server.transpixar import TransPixarPipeline, create_rgba_weights, enable_rgba
 from tests.tiny_model import make_text_encoder, make_tokenizer
 
 SMALL = dataclasses.replace(
@@ -46,6 +47,22 @@ def test_normalising_the_latents_changes_their_scale_and_not_the_pictures(made_c
         after = vae.decode(latents).sample
     assert torch.allclose(before, after, atol=1e-4)
     assert 0.3 < latents.std() < 3
+
+
+def test_attention_as_it_is_trained_is_attention_as_it_runs():
+    torch.manual_seed(0)
+    model = transformer.build(SMALL)
+    enable_rgba(model, create_rgba_weights(model, SMALL.lora_rank), lora_alpha=SMALL.lora_alpha)
+    inputs = {
+        "hidden_states": torch.randn(2, 2 * SMALL.latent_frames, 2 * SMALL.latent_channels, 8, 8),
+        "encoder_hidden_states": torch.randn(2, SMALL.text_length, SMALL.text_width),
+        "timestep": torch.tensor([300, 900]),
+        "image_rotary_emb": transformer.rotary(SMALL),
+    }
+    with torch.no_grad():
+        usual = model(**inputs).sample
+        model.set_attn_processor(MatmulProcessor())
+        torch.testing.assert_close(model(**inputs).sample, usual)
 
 
 def test_the_stages_make_a_model_that_the_pipeline_loads(made_clips, tmp_path):
