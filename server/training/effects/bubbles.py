@@ -4,20 +4,21 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import on_grid, scattered, wrapped
+from server.training.effects.particles import arranged, wrapped
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
     """A handful of bubbles; the nearer ones cover the others."""
-    rng, t = canvas.rng, canvas.t
+    t = canvas.t
     alpha: Field = np.zeros(canvas.shape, np.float32)
     light: Field = np.zeros(canvas.shape, np.float32)
     soft, high = 1.6 * canvas.pixel, canvas.half_height + 1 / 3
     size = (0.5 + 0.5 * look.scale) / max(look.count, 1) ** 0.5  # many are smaller ones
-    for x, y in zip(*scattered(canvas, int(5 * look.count * canvas.area)), strict=True):
-        radius = rng.choice([0.24, 0.29, 0.34]) * size
-        cx = on_grid(look.offset * 0.6 + 0.9 * x * canvas.half_width) + 0.06 * np.sin(5 * t)
-        cy = wrapped(on_grid(y * high) + 0.8 * look.pace * t, high)
+    places = arranged(canvas, int(5 * look.count * canvas.area), 0.9 * canvas.half_width, high)
+    for i, (x, y) in enumerate(zip(*places, strict=True)):
+        radius = (0.32, 0.23, 0.27)[i % 3] * size
+        cx = look.offset + x + 0.06 * np.sin(5 * t)
+        cy = wrapped(y + 0.8 * look.pace * t, high)
         distance = np.hypot(canvas.x - cx, canvas.y - cy)
         cover = smoothstep(radius + soft, radius - soft, distance)
         rim = np.exp(-(((distance - radius * 0.86) / (0.19 * radius + canvas.pixel)) ** 2))

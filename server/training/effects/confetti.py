@@ -4,24 +4,24 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import on_grid, scattered, wrapped
+from server.training.effects.particles import arranged, wrapped
 
 
 def draw(canvas: Canvas, look: Look) -> Layers:
     """Tumbling pieces: each turns, is narrower where it is seen from the side, and darker on its back."""
-    rng, t = canvas.rng, canvas.t
+    t = canvas.t
     count = int(10 * look.count * canvas.area)
     length, width = 0.15 * (0.5 + 0.5 * look.scale), 0.1 * (0.5 + 0.5 * look.scale)
-    x, y = scattered(canvas, count)
     high = canvas.half_height + 1 / 3
+    x, y = arranged(canvas, count, canvas.half_width, high, grid=1 / 12)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
     soft = 1.6 * canvas.pixel
     for i in range(count):
-        turn = rng.integers(4) * np.pi / 4 + 0.8 * look.pace * t
-        flip = np.cos(rng.integers(4) * np.pi / 2 + 3 * look.pace * t)
-        dx = canvas.x - on_grid(x[i] * canvas.half_width) - 0.04 * np.sin(5 * t)
-        dy = canvas.y - wrapped(on_grid(y[i] * high) - rng.choice([0.8, 1.1]) * look.pace * t, high)
+        turn = 2.4 * i + 0.8 * look.pace * t
+        flip = np.cos(1.7 * i + 3 * look.pace * t)
+        dx = canvas.x - x[i] - 0.04 * np.sin(5 * t)
+        dy = canvas.y - wrapped(y[i] - (0.8 + 0.3 * (i % 2)) * look.pace * t, high)
         along, across = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
         reach = np.maximum(width * np.abs(flip), 0.05)
         cover = smoothstep(soft, -soft, np.abs(along) - length) * smoothstep(soft, -soft, np.abs(across) - reach)

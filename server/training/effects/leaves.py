@@ -4,7 +4,7 @@ import numpy as np
 
 from server.training.effects.canvas import Canvas, Field, Layers, smoothstep
 from server.training.effects.look import Look
-from server.training.effects.particles import on_grid, scattered, wrapped
+from server.training.effects.particles import arranged, wrapped
 
 
 def _leaf(along: Field, across: Field, length: float, pixel: float) -> tuple[Field, Field]:
@@ -22,19 +22,19 @@ def _leaf(along: Field, across: Field, length: float, pixel: float) -> tuple[Fie
 
 def draw(canvas: Canvas, look: Look) -> Layers:
     """A few leaves, tips down; each leans to a side and rocks."""
-    rng, t = canvas.rng, canvas.t
+    t = canvas.t
     count = max(2, int(3.5 * look.count * canvas.area))
     length = 0.5 * (0.5 + 0.5 * look.scale) / max(look.count, 1) ** 0.35  # many are smaller ones
-    x, y = scattered(canvas, count)
     high = canvas.half_height + 1 / 3
+    x, y = arranged(canvas, count, 0.7 * canvas.half_width, high)
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
     for i in range(count):
-        side = rng.choice([-1, 1])
-        swing = np.sin(4.5 * look.pace * t + rng.choice([0, np.pi]))
+        side = 1 - i % 2 * 2
+        swing = np.sin(4.5 * look.pace * t + i // 2 % 2 * np.pi)
         lean = 0.6 + 0.25 * swing
-        dx = side * (canvas.x - on_grid(0.7 * x[i] * canvas.half_width) - 0.08 * swing)
-        dy = canvas.y - wrapped(on_grid(y[i] * high) - 0.7 * look.pace * t, high)
+        dx = side * (canvas.x - x[i] - 0.08 * swing)
+        dy = canvas.y - wrapped(y[i] - 0.7 * look.pace * t, high)
         along, across = dx * np.cos(lean) + dy * np.sin(lean), dy * np.cos(lean) - dx * np.sin(lean)
         cover, own = _leaf(along, across, length, canvas.pixel)
         shade = shade * (1 - cover) + cover * own

@@ -17,13 +17,20 @@ def scattered(canvas: Canvas, count: int) -> tuple[Field, Field]:
     return x, y
 
 
-def on_grid(position: Field) -> Field:
-    """Bring places, in canvas units, to the nearest third.
+def arranged(
+    canvas: Canvas, count: int, half_width: float, half_height: float, *, grid: float = 1 / 3
+) -> tuple[Field, Field]:
+    """Places x and y (N,) of a few large pieces, in canvas units, in one of eight arrangements, a little shaken.
 
-    A third of a unit is a token of `mini`. A shape that always begins at the same place within its tokens is learned
-    once, not once for each place; a few pieces over a picture do not show that they stand in rows.
+    Chance alone would put them anywhere; a model as small as `mini` then never learns where one ends and its neighbour
+    begins. Places are on a grid of a third of a unit, a token of `mini`, for the same reason: a shape is learned once,
+    not once for each place within a token. Many small pieces take a finer one, so that they do not stand in rows.
     """
-    return np.round(3 * position) / 3
+    start = 5 * canvas.rng.integers(4) + 1
+    x, y = ((start + np.arange(count))[:, None] * _STEPS % 1 * 2 - 1).T  # (N, 2) -> two of (N,)
+    x = x * canvas.rng.choice([-1, 1])
+    shake = canvas.rng.uniform(-0.03, 0.03, (2, count))
+    return np.round(x * half_width / grid) * grid + shake[0], np.round(y * half_height / grid) * grid + shake[1]
 
 
 def wrapped(position: Field, limit: float) -> Field:
