@@ -22,9 +22,9 @@ def arranged(
 ) -> tuple[Field, Field]:
     """Places x and y (N,) of a few large pieces, in canvas units, in one of eight arrangements, a little shaken.
 
-    Chance alone would put them anywhere; a model as small as `mini` then never learns where one ends and its neighbour
-    begins. Places are on a grid of a third of a unit, a token of `mini`, for the same reason: a shape is learned once,
-    not once for each place within a token. Many small pieces take a finer one, so that they do not stand in rows.
+    Where chance alone put them, `mini` had not learned after two hours where one ends and its neighbour begins. Places
+    are on a grid of a third of a unit, a token of `mini`, for the same reason: a shape is learned once, not once for each
+    place within a token. Many small pieces take a finer one, so that they do not stand in rows.
     """
     start = 5 * canvas.rng.integers(4) + 1
     x, y = ((start + np.arange(count))[:, None] * _STEPS % 1 * 2 - 1).T  # (N, 2) -> two of (N,)
