@@ -23,8 +23,8 @@ def arranged(
     """Places x and y (N,) of a few large pieces, in canvas units, in one of eight arrangements, a little shaken.
 
     Where chance alone put them, `mini` had not learned after two hours where one ends and its neighbour begins. Places
-    are on a grid of a third of a unit, a token of `mini`, for the same reason: a shape is learned once, not once for each
-    place within a token. Many small pieces take a finer one, so that they do not stand in rows.
+    are on a grid of a third of a unit, a token of `mini`, for the same reason: a shape is learned once, not once for
+    each place within a token. Many small pieces take a finer one, so that they do not stand in rows.
     """
     start = 5 * canvas.rng.integers(4) + 1
     x, y = ((start + np.arange(count))[:, None] * _STEPS % 1 * 2 - 1).T  # (N, 2) -> two of (N,)
