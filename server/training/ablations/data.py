@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+from diffusers import AutoencoderKLCogVideoX, CogVideoXDPMScheduler, CogVideoXTransformer3DModel
 from torch import Tensor
 from transformers import AutoTokenizer, T5EncoderModel
 
@@ -23,6 +23,7 @@ class Base:
     vae: AutoencoderKLCogVideoX
     encoder: T5EncoderModel
     tokenizer: AutoTokenizer
+    scheduler: CogVideoXDPMScheduler
 
     @classmethod
     def load(cls, folder: Path) -> "Base":
@@ -32,6 +33,7 @@ class Base:
             AutoencoderKLCogVideoX.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval(),
             T5EncoderModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval(),
             AutoTokenizer.from_pretrained(folder / "tokenizer"),
+            CogVideoXDPMScheduler.from_pretrained(folder / "scheduler"),  # the noise that it was trained with
         )
 
     @property

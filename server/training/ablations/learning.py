@@ -11,7 +11,6 @@ from torch import Tensor
 from server.training.ablations import variants
 from server.training.ablations.arms import Arm
 from server.training.ablations.data import Examples
-from server.training.mini.transformer import scheduler
 
 ADAPTER_RATE, BASE_RATE = 2e-3, 4e-4
 WARM_UP = 10
@@ -28,13 +27,13 @@ class Errors:
 
 
 class Velocity:
-    """The v-prediction error of an arm."""
+    """The v-prediction error of an arm; `alphas` (T,) is the share of signal at each timestep of its base."""
 
-    def __init__(self, transformer: CogVideoXTransformer3DModel, arm: Arm, frames: int) -> None:
+    def __init__(self, transformer: CogVideoXTransformer3DModel, arm: Arm, frames: int, alphas: Tensor) -> None:
         self.transformer = transformer
         config = transformer.config
         self.rotary = variants.rotary(config, frames, config.sample_width // config.patch_size, arm.positions)
-        self.alphas = scheduler().alphas_cumprod.float()
+        self.alphas = alphas
         self.reads_image = config.in_channels == 2 * config.out_channels
 
     def error(self, clean: Tensor, text: Tensor, generator: torch.Generator) -> Tensor:
@@ -66,6 +65,7 @@ def learn(
     train: Examples,
     held_out: Examples,
     empty: Tensor,
+    alphas: Tensor,
     *,
     steps: int,
     batch: int,
@@ -74,10 +74,11 @@ def learn(
 ) -> list[Errors]:
     """Train `transformer` in place for `steps`; the curve on held-out clips, every `every` steps and at both ends.
 
-    Arms of one seed see the same clips, noise and timesteps in the same order. `empty` (1, T, D) is no caption.
+    Arms of one seed see the same clips, noise and timesteps in the same order. `empty` (1, T, D) is no caption,
+    `alphas` the share of signal at each timestep.
     """
     frames = train.latents.shape[2]
-    velocity = Velocity(transformer, arm, frames)
+    velocity = Velocity(transformer, arm, frames, alphas)
     adapter = [p for n, p in transformer.named_parameters() if p.requires_grad and ("lora" in n or "domain_emb" in n)]
     groups: list[dict[str, Any]] = [{"params": adapter, "lr": ADAPTER_RATE}]
     if arm.joint:

@@ -29,6 +29,7 @@ def run(
     base = data.Base.load(base_folder)
     train, held_out = data.prepare(folder, base, clips)
     empty = base.text([""])
+    alphas = base.scheduler.alphas_cumprod.float()
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
@@ -38,7 +39,7 @@ def run(
                 continue
             transformer = variants.build(base.transformer, arm, seed)
             curve = learning.learn(
-                transformer, arm, seed, train, held_out, empty,
+                transformer, arm, seed, train, held_out, empty, alphas,
                 steps=steps, batch=batch, every=max(1, steps // 10), report=report,
             )  # fmt: skip
             figures = asdict(arm) | {"seed": seed, "batch": batch, "curve": [asdict(point) for point in curve]}

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from server.training.ablations.data import Base
 from server.training.evaluation.measures import colour_mask, soft_iou
-from server.training.mini.transformer import scheduler
 from server.transpixar import TransPixarPipeline
 
 STEPS, GUIDANCE = 12, 4.0
@@ -25,7 +24,7 @@ def agreement(base: Base, transformer: CogVideoXTransformer3DModel, captions: li
         text_encoder=base.encoder,
         vae=base.vae,
         transformer=transformer,
-        scheduler=scheduler(),
+        scheduler=base.scheduler,
     )
     pipe.image_optional = True
     pipe.set_progress_bar_config(disable=True)

@@ -151,7 +151,10 @@ def batches(
 
 
 def warm_start(model: Denoiser, start: Path) -> None:
-    """Begin with the base and text encoder of a model folder, of whichever size; word vectors are not taken over."""
+    """Begin with the base and text encoder of a model folder, of whichever size; word vectors are not taken over.
+
+    Where it was trained with another noise schedule, training teaches it this one.
+    """
     weights = load_file(start / "transformer" / "diffusion_pytorch_model.safetensors")
     patches, own = weights["patch_embed.proj.weight"], model.transformer.patch_embed.proj.weight
     if patches.shape != own.shape:  # it knows no first frame: (D, C, P, P) -> (D, 2C, P, P)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
+from diffusers import CogVideoXDPMScheduler
 
 from server.training.ablations import arms, data, learning, plots, run, variants
 from server.training.mini import autoencoder, export, transformer
@@ -52,6 +54,13 @@ def halves(base, arm, *, alpha_seed=0, trained=True):
         return_dict=False,
     )[0]
     return output.chunk(2, dim=1)
+
+
+def test_a_base_keeps_the_noise_schedule_it_was_trained_with(base_folder, tmp_path):
+    shutil.copytree(base_folder, tmp_path / "base")
+    CogVideoXDPMScheduler(snr_shift_scale=1.0).save_pretrained(tmp_path / "base" / "scheduler")
+    assert data.Base.load(base_folder).scheduler.config.snr_shift_scale == transformer.SNR_SHIFT
+    assert data.Base.load(tmp_path / "base").scheduler.config.snr_shift_scale == 1.0
 
 
 def test_every_question_is_answered_by_known_arms_beside_the_recipe():
@@ -102,10 +111,10 @@ def test_a_run_writes_figures_plots_and_a_table_and_is_taken_up_again(base_folde
 def test_arms_of_one_seed_see_the_same_clips(base, base_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(data, "HELD_OUT", 2)
     train, held_out = data.prepare(tmp_path, base, 6)
-    empty = base.text([""])
+    empty, alphas = base.text([""]), base.scheduler.alphas_cumprod.float()
     first, second = (
         learning.learn(
-            variants.build(base.transformer, ARMS["paper"], 0), ARMS["paper"], 0, train, held_out, empty,
+            variants.build(base.transformer, ARMS["paper"], 0), ARMS["paper"], 0, train, held_out, empty, alphas,
             steps=2, batch=2, every=1, report=lambda line: None,
         )
         for _ in range(2)
