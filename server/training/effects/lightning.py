@@ -34,12 +34,12 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     top = (look.offset + rng.normal(0, 0.1), canvas.half_height + 0.1)
     bottom = (look.offset + rng.normal(0, 0.18), -canvas.half_height - 0.1)
     trunk = _path(rng, top, bottom, 0.18)
-    strokes = []
+    channel, strokes = _distance(canvas, trunk), []
     for side in rng.permutation([-1, 1]):
         fork = trunk[rng.integers(4, 9)]
         tip = (fork[0] + side * rng.uniform(0.35, 0.5), fork[1] - rng.uniform(0.45, 0.65))
         branch = _distance(canvas, _path(rng, tuple(fork), tip, 0.05))
-        strokes.append(np.minimum(_distance(canvas, trunk), branch + 0.4 * width))
+        strokes.append(np.minimum(channel, branch + 0.4 * width))
     near = np.stack([strokes[2 * frame > frames] for frame in range(frames)])
     flicker = (0.75 + 0.25 * np.sin(np.arange(frames) * 2.4 * look.pace + rng.uniform(0, 6)))[:, None, None]
     core = np.exp(-((near / width) ** 2))
