@@ -10,7 +10,7 @@ class MatmulProcessor(RGBAAttnProcessor):
     """Attention written out as two matrix products and a softmax.
 
     At 384 tokens the scores fit into memory, and PyTorch's fused kernel is the slower one on a processor: forward and
-    backward of a block take 80 ms with it and 36 ms so (12 clips, 3 heads of 64, bfloat16, one core of an AMD EPYC).
+    backward of a block take 80 ms with it and 38 ms so (12 clips, 3 heads of 64, bfloat16, one core of an AMD EPYC).
     """
 
     def _dispatch(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
