@@ -17,7 +17,7 @@ def draw(canvas: Canvas, look: Look) -> Layers:
     alpha: Field = np.zeros(canvas.shape, np.float32)
     shade: Field = np.ones(canvas.shape, np.float32)
     soft = 1.6 * canvas.pixel
-    for i in range(count):
+    for i in range(count):  # the steps of 2.4 and 1.7 radians give no two neighbours the same pose
         turn = 2.4 * i + 0.8 * look.pace * t
         flip = np.cos(1.7 * i + 3 * look.pace * t)
         dx = canvas.x - x[i] - 0.04 * np.sin(5 * t)

@@ -9,7 +9,7 @@ from server.training.effects.canvas import Canvas, Field
 _STEPS = np.array([0.7548776662, 0.5698402910])
 
 
-def scattered(canvas: Canvas, count: int) -> tuple[Field, Field]:
+def _scattered(canvas: Canvas, count: int) -> tuple[Field, Field]:
     """Places x and y (N,) in -1..1 that keep apart, as things do that one is meant to tell from each other."""
     places = canvas.rng.uniform(size=2) + np.arange(count)[:, None] * _STEPS  # (N, 2)
     places += canvas.rng.uniform(-0.25, 0.25, (count, 2)) / np.sqrt(max(count, 1))
@@ -42,6 +42,6 @@ def falling(canvas: Canvas, count: int, fall: Field, drift: float, sway: float) 
     """Positions (F, N) of particles that fall by `fall` (N,) canvas units a clip and come in again at the top."""
     rng, t = canvas.rng, canvas.t[:, 0, :]  # (F, 1)
     wide, high = canvas.half_width + 0.2, canvas.half_height + 0.2
-    x, y = scattered(canvas, count)
+    x, y = _scattered(canvas, count)
     px = x * wide + drift * t + sway * np.sin(5 * t + rng.uniform(0, 6, count))
     return wrapped(px, wide), wrapped(y * high - fall * t, high)

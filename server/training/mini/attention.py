@@ -1,4 +1,4 @@
-"""Attention for training on a processor."""
+"""Attention for training on a CPU."""
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ from server.transpixar.attention import RGBAAttnProcessor
 class MatmulProcessor(RGBAAttnProcessor):
     """Attention written out as two matrix products and a softmax.
 
-    At 384 tokens the scores fit into memory, and PyTorch's fused kernel is the slower one on a processor: forward and
-    backward of a block take 80 ms with it and 38 ms so (12 clips, 3 heads of 64, bfloat16, one core of an AMD EPYC).
+    At 384 tokens the scores fit into memory, and PyTorch's fused kernel is the slower one on a CPU: a training step of
+    12 clips takes 1.24 s so and 1.36 s with it, on one core of an AMD EPYC (benchmarks/mini_attention.py).
     """
 
     def _dispatch(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

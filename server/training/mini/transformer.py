@@ -19,8 +19,8 @@ from server.transpixar.conditioning import lay_out_image
 
 EMPTY_PROMPTS = 0.1  # share of captions replaced by nothing, for classifier-free guidance
 # What an effect is and where it stands shows through a thousand times as much noise as signal, for it is the same in
-# hundreds of latents. CogVideoX's schedule unshifted spends two of thirty steps there; divided by this, the
-# signal-to-noise ratio spends five (Hoogeboom et al. 2023, "simple diffusion"; CogVideoX-2B divides by 3).
+# hundreds of latents. Unshifted, CogVideoX's schedule spends two of thirty steps there; with the signal-to-noise ratio
+# divided by this it spends five (Hoogeboom et al. 2023, "simple diffusion").
 SNR_SHIFT = 8.0
 GIVEN_FIRST_FRAMES = 0.25  # share of clips that are given their first frame; half of those, its alpha too
 
@@ -60,7 +60,7 @@ def build(config: MiniConfig) -> CogVideoXTransformer3DModel:
 
 
 def scheduler() -> CogVideoXDPMScheduler:
-    """CogVideoX's noise schedule: v-prediction, zero terminal SNR, trailing timesteps."""
+    """CogVideoX's noise schedule, shifted: v-prediction, zero terminal SNR, trailing timesteps."""
     return CogVideoXDPMScheduler(
         beta_schedule="scaled_linear",
         clip_sample=False,
