@@ -1,0 +1,121 @@
+"""Measure the peaks of the memory plans that cards of 80 to 8 GB get, against what the planner predicts."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Any
+
+import torch
+from program import Program
+from torch import nn
+from transformers import T5Config, T5EncoderModel
+
+from server.bench.product import planner_for
+from server.bench.workload import Workload
+from server.transpixar.execution import Execution
+from server.transpixar.planner import PlannedRun
+from server.transpixar.plans import PLANS, WHOLE
+
+_GB = 10**9
+# What the driver and the CUDA context take of a card before torch has anything; see stage `machine`.
+_CONTEXT_BYTES = 550_000_000
+_CARDS_GB = (24, 16, 12, 8)
+_STEPS = 2
+
+
+def main() -> None:
+    """Measure."""
+    program = Program.from_arguments(__doc__)
+    work = Workload(program.size, program.device, program.dtype)
+    work.pipe.tokenizer = None
+    total = torch.cuda.mem_get_info(program.device)[1] if program.device.type == "cuda" else 0
+
+    def load_text_encoder(device: torch.device) -> T5EncoderModel:
+        return _constant_text_encoder(program.size.text_encoder, device, program.dtype)
+
+    execution = Execution(work.pipe, program.device, load_text_encoder=load_text_encoder, model="on_gpu")
+    planner = planner_for(program.size, program.device, program.dtype.itemsize)
+    if program.rehearse:
+        for plan in WHOLE[1:3]:
+            _measure(program, work, execution, planner.predict(plan), card="rehearsal")
+        return
+
+    _measure(program, work, execution, planner.predict(PLANS["text-freed"]), card="80 GB")
+    for card in _CARDS_GB:
+        free = card * 2**30 - _CONTEXT_BYTES
+        run = planner_for(program.size, program.device, program.dtype.itemsize)
+        planned = type(run)(run.model, run.clip, free).choose()
+        execution.clear()
+        gc.collect()
+        torch.cuda.empty_cache()
+        # torch refuses what is beyond this, as such a card would.
+        torch.cuda.set_per_process_memory_fraction(free / total, program.device)
+        _measure(program, work, execution, planned, card=f"{card} GB")
+    torch.cuda.set_per_process_memory_fraction(1.0, program.device)
+
+
+def _measure(program: Program, work: Workload, execution: Execution, planned: PlannedRun, *, card: str) -> None:
+    """Make a clip of two steps under a plan; keep its times and peaks, phase by phase."""
+    row: dict[str, Any] = {"card": card, "plan": planned.plan.name, "predicted_bytes": planned.predicted_peak_bytes}
+    device = program.device
+    try:
+        with torch.no_grad():
+            row["prepare_seconds"] = _timed(device, lambda: execution.prepare(planned, "exact", _STEPS))
+            row["text_seconds"] = _timed(device, lambda: _encode(program, execution))
+            row["text_bytes"] = execution.measured_peak_bytes()
+            execution.prepare(planned, "exact", _STEPS)
+            work.sample(1)
+            row["step_seconds"] = _timed(device, lambda: work.sample(_STEPS)) / _STEPS
+            row["sampling_bytes"] = execution.measured_peak_bytes()
+            execution.prepare(planned, "exact", _STEPS)
+
+            def decode() -> None:
+                with execution.decoding():
+                    work.decode()
+
+            row["decode_seconds"] = _timed(device, decode)
+            row["decoding_bytes"] = execution.measured_peak_bytes()
+    except torch.OutOfMemoryError as error:
+        row["problem"] = str(error).splitlines()[0]
+    if device.type == "cuda":
+        row["reserved_bytes"] = torch.cuda.max_memory_reserved(device)
+        torch.cuda.reset_peak_memory_stats(device)
+    execution.release()
+    measured = max(row.get(name) or 0 for name in ("text_bytes", "sampling_bytes", "decoding_bytes"))
+    program.record.add(**row, measured_bytes=measured)
+
+
+def _encode(program: Program, execution: Execution) -> None:
+    """Run the text encoder over a prompt and its negative, as the plan says."""
+    length = program.size.transformer["max_text_seq_length"]
+    with execution._text_encoder() as device:
+        encoder = execution.pipe.text_encoder
+        ids = torch.ones(1, length, dtype=torch.long, device=device)
+        for _ in range(2):
+            encoder(ids)
+
+
+def _timed(device: torch.device, call: Any) -> float:
+    """Return wall seconds: copies from main memory count too."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    call()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def _constant_text_encoder(config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> T5EncoderModel:
+    """Make a text encoder whose weights are all the same, at once: only its size and its time matter."""
+    with torch.device("meta"):
+        model = nn.Module.to(T5EncoderModel(T5Config(**config)), dtype)
+    model = model.to_empty(device=device).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.fill_(0.01)
+    return model
+
+
+if __name__ == "__main__":
+    main()
