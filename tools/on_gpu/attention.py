@@ -28,14 +28,23 @@ def main() -> None:
         return drawn.transpose(1, 2)
 
     shapes = {"video rows": (2 * stream, text + 2 * stream), "text rows": (text, text + stream)}
-    for batch in (1, 2):
+    for batch, is_contiguous in ((1, False), (1, True), (2, False)):
         for rows, (queries, keys) in shapes.items():
             query, key, value = states(batch, queries), states(batch, keys), states(batch, keys)
+            if is_contiguous:
+                query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
             flops = 4 * batch * heads * queries * keys * head_dim
             for kernel in _KERNELS:
                 if kernel is SDPBackend.MATH and queries > 4096:
                     continue  # its scores would not fit
-                row = {"rows": rows, "batch": batch, "queries": queries, "keys": keys, "kernel": kernel.name}
+                row = {
+                    "rows": rows,
+                    "batch": batch,
+                    "queries": queries,
+                    "keys": keys,
+                    "kernel": kernel.name,
+                    "contiguous": is_contiguous,
+                }
                 try:
                     with sdpa_kernel(kernel):
                         times = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,7 +18,6 @@ from server.transpixar.execution import Execution
 from server.transpixar.planner import PlannedRun
 from server.transpixar.plans import PLANS, WHOLE
 
-_GB = 10**9
 # What the driver and the CUDA context take of a card before torch has anything; see stage `machine`.
 _CONTEXT_BYTES = 550_000_000
 _CARDS_GB = (24, 16, 12, 8)
@@ -28,8 +28,6 @@ def main() -> None:
     """Measure."""
     program = Program.from_arguments(__doc__)
     work = Workload(program.size, program.device, program.dtype)
-    work.pipe.tokenizer = None
-    total = torch.cuda.mem_get_info(program.device)[1] if program.device.type == "cuda" else 0
 
     def load_text_encoder(device: torch.device) -> T5EncoderModel:
         return _constant_text_encoder(program.size.text_encoder, device, program.dtype)
@@ -42,17 +40,16 @@ def main() -> None:
         return
 
     _measure(program, work, execution, planner.predict(PLANS["text-freed"]), card="80 GB")
+    total = torch.cuda.mem_get_info(program.device)[1]
     for card in _CARDS_GB:
         free = card * 2**30 - _CONTEXT_BYTES
-        run = planner_for(program.size, program.device, program.dtype.itemsize)
-        planned = type(run)(run.model, run.clip, free).choose()
+        planned = replace(planner, free_bytes=free).choose()
         execution.clear()
         gc.collect()
         torch.cuda.empty_cache()
         # torch refuses what is beyond this, as such a card would.
         torch.cuda.set_per_process_memory_fraction(free / total, program.device)
         _measure(program, work, execution, planned, card=f"{card} GB")
-    torch.cuda.set_per_process_memory_fraction(1.0, program.device)
 
 
 def _measure(program: Program, work: Workload, execution: Execution, planned: PlannedRun, *, card: str) -> None:

@@ -61,7 +61,7 @@ class Program:
         parser.add_argument("--json", type=Path, required=True)
         parser.add_argument("--rehearse", action="store_true")
         options = parser.parse_args()
-        device = torch.device("cpu" if options.rehearse else "cuda")
+        device = torch.device("cpu") if options.rehearse else torch.device("cuda", 0)
         size = replace(SMALL, width=32, height=32, num_frames=5) if options.rehearse else FULL
         dtype = torch.float32 if options.rehearse else torch.bfloat16
         torch.manual_seed(0)

@@ -29,7 +29,7 @@ NOT_CARRIED = frozenset(
             "charset-normalizer",
         ),
         *("tqdm", "packaging", "pyyaml", "fsspec", "filelock", "jinja2", "markupsafe", "sympy", "mpmath", "networkx"),
-        *("importlib-metadata", "zipp", "typer", "click", "rich", "shellingham", "h11"),
+        *("charset-normalizer", "importlib-metadata", "zipp", "typer", "click", "rich", "shellingham", "h11"),
     }
 )
 LIMIT_BYTES = 60_000_000
