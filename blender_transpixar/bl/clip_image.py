@@ -37,6 +37,13 @@ def load_frames(clip: Clip | Sequence, name: str) -> Frames:
     except RuntimeError as error:
         raise InvalidClipError(f"{path} could not be read as an image. {again}") from error
     width, height = image.size
+    # Blender knows this once it was asked for the size, which it then does not tell.
+    if image.type == "MULTILAYER":
+        bpy.data.images.remove(image)
+        raise InvalidClipError(
+            f"{path.name} is a multilayer EXR, of which a plane or strip shows nothing. Save it as OpenEXR with the "
+            "combined colour and alpha only, and place that."
+        )
     if not width or not height:
         bpy.data.images.remove(image)
         raise InvalidClipError(f"{path} could not be read as an image. {again}")

@@ -108,6 +108,7 @@ SENTENCES: dict[str, str] = {
     "{name} has no number in its name. Choose a picture of a sequence, such as smoke_0001.png.": "{name} n'a pas de numéro dans son nom. Choisissez une image d'une séquence, telle que smoke_0001.png.",
     "{name} has no number in its name. Make the clip again.": "{name} n'a pas de numéro dans son nom. Refaites le clip.",
     "{name} is missing in {folder}. Render it again, or move the pictures that belong together into a folder of their own.": "{name} manque dans {folder}. Rendez-la de nouveau, ou mettez les images qui vont ensemble dans un dossier à elles.",
+    "{name} is a multilayer EXR, of which a plane or strip shows nothing. Save it as OpenEXR with the combined colour and alpha only, and place that.": "{name} est un EXR multicouche, dont un plan ou une bande ne montre rien. Enregistrez seulement la couleur combinée et l'alpha en OpenEXR, et placez cela.",
     "{path} could not be read as an image. {advice}": "{path} n'a pas pu être lu comme image. {advice}",
     "Make the clip again.": "Refaites le clip.",
     "Choose another sequence.": "Choisissez une autre séquence.",

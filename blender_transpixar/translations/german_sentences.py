@@ -114,6 +114,7 @@ SENTENCES: dict[str, str] = {
     "{name} has no number in its name. Choose a picture of a sequence, such as smoke_0001.png.": "{name} hat keine Nummer im Namen. Wähle ein Bild einer Sequenz, etwa smoke_0001.png.",
     "{name} has no number in its name. Make the clip again.": "{name} hat keine Nummer im Namen. Mache den Clip noch einmal.",
     "{name} is missing in {folder}. Render it again, or move the pictures that belong together into a folder of their own.": "{name} fehlt in {folder}. Rendere es noch einmal, oder lege die zusammengehörigen Bilder in einen eigenen Ordner.",
+    "{name} is a multilayer EXR, of which a plane or strip shows nothing. Save it as OpenEXR with the combined colour and alpha only, and place that.": "{name} ist ein EXR mit mehreren Ebenen, von dem eine Fläche oder ein Streifen nichts zeigt. Speichere nur die kombinierte Farbe mit Alpha als OpenEXR, und platziere das.",
     "{path} could not be read as an image. {advice}": "{path} war nicht als Bild lesbar. {advice}",
     "Make the clip again.": "Mache den Clip noch einmal.",
     "Choose another sequence.": "Wähle eine andere Sequenz.",

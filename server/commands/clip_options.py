@@ -21,12 +21,15 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="how the clip's alpha is stored; opaque takes a clip that has none",
     )
     parser.add_argument("--matte", type=Path, metavar="CLIP", help="another clip whose brightness is the alpha")
+    parser.add_argument(
+        "--layer", metavar="NAME", help="the layer of OpenEXR files; without it the one that is the whole picture"
+    )
     parser.add_argument("--input-fps", type=rate, metavar="FPS", help="frames a second of the clip itself")
 
 
 def opened(path: Path, options: argparse.Namespace) -> ClipStream:
     """The clip of a path with the options applied; what had to be assumed is said. Raises MediaError."""
-    stream = open_clip(path, fps=options.input_fps, alpha=options.alpha, matte=options.matte)
+    stream = open_clip(path, fps=options.input_fps, alpha=options.alpha, matte=options.matte, layer=options.layer)
     for note in stream.info.notes:
         print(note, file=sys.stderr)
     return stream

@@ -24,26 +24,34 @@ COLOUR_NAME, MATTE_NAME = "fgr", "pha"
 
 
 def open_clip(
-    path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | None = None, matte: Path | None = None
+    path: Path,
+    *,
+    fps: Fraction | None = None,
+    alpha: AlphaMode | None = None,
+    matte: Path | None = None,
+    layer: str | None = None,
 ) -> ClipStream:
     """Open a clip of any kind; nothing is decoded before its frames are asked for.
 
     `path` is one of: a clip folder or its sidecar; a folder with numbered images, one of them, or their pattern
     (`shot_####.exr`, `shot_%04d.png`); a movie; an animated WebP; the JSON file of a sprite sheet or its folder; a
     folder with `fgr` and `pha`. `fps` and `alpha` replace what the files say of themselves; `alpha="opaque"` takes a
-    clip that has no alpha. `matte` is another of these, whose brightness becomes the alpha.
+    clip that has no alpha. `matte` is another of these, whose brightness becomes the alpha. `layer` names a layer of
+    OpenEXR files; else the one that is the whole picture is taken.
 
     Raises MediaError when there is nothing that can be read, with a sentence that names the file or frame.
     """
     if matte is not None:
-        return with_matte(_open(path, fps, "opaque"), _open(matte, fps, "opaque"))
-    return _open(path, fps, alpha)
+        return with_matte(_open(path, fps, "opaque", layer), _open(matte, fps, "opaque"))
+    return _open(path, fps, alpha, layer)
 
 
-def _open(path: Path, fps: Fraction | None, alpha: AlphaMode | None) -> ClipStream:
+def _open(path: Path, fps: Fraction | None, alpha: AlphaMode | None, layer: str | None = None) -> ClipStream:
     if path.is_dir():
-        return _open_folder(path, fps, alpha)
+        return _open_folder(path, fps, alpha, layer)
     suffix = path.suffix.lower()
+    if layer is not None and suffix != ".exr":
+        raise MediaError(f"{path.name} has no layers, only OpenEXR files have; leave out --layer.")
     if suffix == SIDECAR_SUFFIX:
         return _open_clip_folder(path, fps, alpha)
     if suffix == ".json":
@@ -51,21 +59,21 @@ def _open(path: Path, fps: Fraction | None, alpha: AlphaMode | None) -> ClipStre
     if suffix in MOVIE_SUFFIXES:
         return open_movie(path, fps=fps, alpha=alpha)
     if is_pattern(path):
-        return open_sequence(image_sequence(path), fps=fps, alpha=alpha)
+        return open_sequence(image_sequence(path), fps=fps, alpha=alpha, layer=layer)
     if suffix == ".webp":
         sequence = image_sequence(path) if path.is_file() else None
         if sequence is None or len(sequence.files) == 1:
             return open_webp(path, fps=fps, alpha=alpha)
         return open_sequence(sequence, fps=fps, alpha=alpha)
     if suffix in IMAGE_SUFFIXES:
-        return open_sequence(image_sequence(path), fps=fps, alpha=alpha)
+        return open_sequence(image_sequence(path), fps=fps, alpha=alpha, layer=layer)
     if not path.exists():
         raise MediaError(f"There is no file or folder {path}.")
     kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES | MOVIE_SUFFIXES))
     raise MediaError(f"{path.name} is of no known kind; clips are folders, sidecars, sprite sheets (json) or {kinds}.")
 
 
-def _open_folder(folder: Path, fps: Fraction | None, alpha: AlphaMode | None) -> ClipStream:
+def _open_folder(folder: Path, fps: Fraction | None, alpha: AlphaMode | None, layer: str | None) -> ClipStream:
     sidecars = sorted(folder.glob("*" + SIDECAR_SUFFIX))
     if sidecars:
         return _open_clip_folder(sidecars[0], fps, alpha)
@@ -75,7 +83,7 @@ def _open_folder(folder: Path, fps: Fraction | None, alpha: AlphaMode | None) ->
     sheets = sorted(folder.glob("*.json"))
     if len(sheets) == 1 and not any(folder.glob("*[0-9].*")):
         return open_sprite_sheet(sheets[0], fps=fps, alpha=alpha)
-    return open_sequence(image_sequence(folder), fps=fps, alpha=alpha, name=folder.name)
+    return open_sequence(image_sequence(folder), fps=fps, alpha=alpha, layer=layer, name=folder.name)
 
 
 def _open_clip_folder(path: Path, fps: Fraction | None, alpha: AlphaMode | None) -> ClipStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import OpenImageIO as oiio
 
 from server.media.colour import Frame, Integers
 from server.media.errors import MediaError
+from server.media.layers import Layer, chosen_layer, layers_of, listed
 from server.media.stream import AlphaMode
 
 SUFFIXES = {".png", ".exr", ".tif", ".tiff", ".jpg", ".jpeg", ".dpx", ".tga", ".webp"}
@@ -27,7 +29,10 @@ _DEPTHS = {"uint8": 8, "uint16": 16, "half": 16, "float": 32}
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The header of an image. `bit_depth` per channel; `is_float` (then it holds linear light); size in pixels."""
+    """The header of an image. `bit_depth` per channel; `is_float` (then it holds linear light); size in pixels.
+
+    Only what the chosen `layer` holds counts. `notes` are sentences about what else is in the file.
+    """
 
     width: int
     height: int
@@ -35,32 +40,40 @@ class ImageFacts:
     is_float: bool
     alpha_mode: AlphaMode
     tags: Mapping[str, str]
+    layer: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def image_facts(path: Path) -> ImageFacts:
-    """Read a header. Raises MediaError when the file is no image or has a depth that nobody exchanges."""
-    with _opened(path) as image:
-        return _facts(path, image)
+def image_facts(path: Path, layer: str | None = None) -> ImageFacts:
+    """Read a header; `layer` names one of a file of several. Raises MediaError.
 
-
-def read_image(path: Path) -> tuple[ImageFacts, Frame]:
-    """The header and the pixels as stored: float32 (H, W, 4), integers scaled to 0..1, alpha 1 where there is none.
-
-    Raises MediaError when the file is damaged or holds values that are no numbers.
+    It is raised when the file is no image, has no such layer or has a depth that nobody exchanges.
     """
     with _opened(path) as image:
-        facts = _facts(path, image)
+        return _facts(path, image, layer)[0]
+
+
+def read_image(path: Path, layer: str | None = None) -> tuple[ImageFacts, Frame]:
+    """The header and the pixels as stored: float32 (H, W, 4), integers scaled to 0..1, alpha 1 where there is none.
+
+    `layer` names one of a file of several. Raises MediaError when the file is damaged or holds values that are no
+    numbers; what other layers hold does not matter.
+    """
+    with _opened(path) as image:
+        facts, used = _facts(path, image, layer)
         spec = image.spec()
-        pixels = image.read_image(oiio.UNKNOWN if not facts.is_float else oiio.FLOAT)
+        first, end = used.span
+        pixels = image.read_image(used.part, 0, first, end, oiio.FLOAT if facts.is_float else oiio.UNKNOWN)
         if pixels is None:
             reason = (image.geterror() or "its pixels are missing").splitlines()[0].rstrip(".")
             raise MediaError(f"{path.name} is damaged or incomplete ({reason}); copy or render it again.")
-    values = pixels.reshape(spec.height, spec.width, spec.nchannels).astype(np.float32)
+    values = pixels.reshape(spec.height, spec.width, end - first).astype(np.float32)
+    rgba = _rgba(values, used)
     if not facts.is_float:
-        values /= np.float32(2**facts.bit_depth - 1)
-    elif not np.isfinite(values).all():
+        rgba = _scaled(rgba, facts, used)
+    elif not np.isfinite(rgba).all():
         raise MediaError(f"{path.name} holds values that are no numbers (NaN or infinity); render it again.")
-    return facts, _in_display_window(_rgba(values, spec), spec)
+    return facts, _in_display_window(rgba, spec)
 
 
 def write_image(path: Path, pixels: Integers | Frame, attributes: Mapping[str, object], *, half: bool = False) -> None:
@@ -107,73 +120,125 @@ def writing(path: Path, spec: oiio.ImageSpec) -> Iterator[oiio.ImageOutput]:
 def read_rows(path: Path, top: int, bottom: int) -> npt.NDArray[np.float32]:
     """Rows `top` up to, without, `bottom` of an image as stored: float32 (rows, W, 4). Raises MediaError."""
     with _opened(path) as image:
-        facts, spec = _facts(path, image), image.spec()
-        pixels = image.read_scanlines(0, 0, top, bottom, 0, 0, spec.nchannels, oiio.UNKNOWN)
+        facts, used = _facts(path, image, None)
+        spec = image.spec()
+        first, end = used.span
+        pixels = image.read_scanlines(used.part, 0, top, bottom, 0, first, end, oiio.UNKNOWN)
         if pixels is None:
             reason = (image.geterror() or "its pixels are missing").splitlines()[0].rstrip(".")
             raise MediaError(f"{path.name} is damaged or incomplete ({reason}); copy or export it again.")
-    values = pixels.reshape(bottom - top, spec.width, spec.nchannels).astype(np.float32)
-    return _rgba(values / np.float32(1 if facts.is_float else 2**facts.bit_depth - 1), spec)
+    rgba = _rgba(pixels.reshape(bottom - top, spec.width, end - first).astype(np.float32), used)
+    return rgba if facts.is_float else _scaled(rgba, facts, used)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[oiio.ImageInput]:
     if not path.is_file():
         raise MediaError(f"There is no file {path}.")
-    image = oiio.ImageInput.open(str(path), _AS_STORED)
-    if image is None:
-        reason = (oiio.geterror() or "unknown format").splitlines()[0].rstrip(".")
-        raise MediaError(f"{path.name} is no image that can be read ({reason}); copy or render it again.")
+    with _name(path) as name:
+        image = oiio.ImageInput.open(name, _AS_STORED)
+        if image is None:
+            reason = (oiio.geterror() or "unknown format").splitlines()[0].rstrip(".")
+            raise MediaError(f"{path.name} is no image that can be read ({reason}); copy or render it again.")
+        try:
+            yield image
+        finally:
+            image.close()
+
+
+@contextmanager
+def _name(path: Path) -> Iterator[str]:
+    """A path as OpenImageIO takes it, which is UTF-8; other names get a link in a temporary folder."""
     try:
-        yield image
-    finally:
-        image.close()
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            link = Path(folder) / f"image{path.suffix}"
+            link.symlink_to(path.absolute())
+            yield str(link)
+    else:
+        yield str(path)
 
 
-def _facts(path: Path, image: oiio.ImageInput) -> ImageFacts:
+def _facts(path: Path, image: oiio.ImageInput, wanted: str | None) -> tuple[ImageFacts, Layer]:
+    """The facts of a layer, and which channels it has; the image then stands at the layer's part."""
+    kind = image.format_name()
+    is_exr = kind == "openexr"
+    parts = _parts(image)
+    if not is_exr and len(parts) > 1 and kind != "tiff":
+        raise MediaError(
+            f"{path.name} is an animation of {len(parts)} pictures; name it alone, without other numbered files."
+        )
+    if wanted and not is_exr:
+        raise MediaError(f"{path.name} has no layers, only OpenEXR files have; leave out --layer.")
+    layers = layers_of(parts if is_exr else parts[:1])
+    used = chosen_layer(layers, wanted if is_exr else None, path.name)
+    image.seek_subimage(used.part, 0)
     spec = image.spec()
-    kind = str(spec.format)
-    if kind not in _DEPTHS:
-        raise MediaError(f"{path.name} has pixels of the type {kind}; save it with 8 or 16 bits, or as half or float.")
-    is_exr = image.format_name() == "openexr"
+    if spec.deep:
+        raise MediaError(f"{path.name} holds deep pixels; flatten it, which in Nuke is DeepToImage.")
+    formats = spec.channelformats or [spec.format] * spec.nchannels
+    kinds = {str(formats[channel]) for channel in used.channels if channel is not None}
+    unknown = sorted(kinds - _DEPTHS.keys())
+    if unknown:
+        raise MediaError(
+            f"{path.name} has pixels of the type {unknown[0]}; save it with 8 or 16 bits, or as half or float."
+        )
     mode: AlphaMode
-    if _channels(spec)[3] is None:
+    if used.channels[3] is None:
         mode = "opaque"
     else:
         # EXR is premultiplied by its specification; the rest say so themselves.
-        associated = is_exr or (image.format_name() == "tiff" and not spec.getattribute("oiio:UnassociatedAlpha"))
+        associated = is_exr or (kind == "tiff" and not spec.getattribute("oiio:UnassociatedAlpha"))
         mode = "premultiplied" if associated else "straight"
     tags = {item.name.lower(): str(item.value) for item in spec.extra_attribs if ":" not in item.name}
     if "framespersecond" in tags:
         numerator, denominator = spec.getattribute("FramesPerSecond")
         tags["frame_rate"] = f"{numerator}/{denominator}"
-    return ImageFacts(
+    facts = ImageFacts(
         width=spec.full_width or spec.width,
         height=spec.full_height or spec.height,
-        bit_depth=_DEPTHS[kind],
-        is_float=kind in ("half", "float"),
+        bit_depth=max(_DEPTHS[kind] for kind in kinds),
+        is_float=not kinds.isdisjoint(("half", "float")),
         alpha_mode=mode,
         tags=tags,
+        layer=used.name,
+        notes=_notes(path, used, layers, len(parts)),
     )
+    return facts, used
 
 
-def _channels(spec: oiio.ImageSpec) -> list[int | None]:
-    """Which channels are red, green, blue and alpha; a layer's name before the last dot does not matter."""
-    first: dict[str, int] = {}
-    for index, name in enumerate(spec.channelnames):
-        first.setdefault(name.rpartition(".")[2].upper()[:1], index)
-    alpha = spec.alpha_channel if spec.alpha_channel >= 0 else first.get("A")
-    if {"R", "G", "B"} <= first.keys():
-        return [first["R"], first["G"], first["B"], alpha]
-    return [0, 0, 0, alpha if alpha != 0 else None]
+def _parts(image: oiio.ImageInput) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and channels of every part of an EXR, every page of a TIFF or every picture of an animation."""
+    parts: list[tuple[str, tuple[str, ...]]] = []
+    while image.seek_subimage(len(parts), 0):
+        spec = image.spec()
+        parts.append((str(spec.getattribute("oiio:subimagename") or ""), tuple(spec.channelnames)))
+    return parts
 
 
-def _rgba(values: Frame, spec: oiio.ImageSpec) -> Frame:
-    """(H, W, C) -> (H, W, 4); grey becomes three equal channels."""
+def _notes(path: Path, used: Layer, layers: list[Layer], parts: int) -> tuple[str, ...]:
+    others = [layer for layer in layers if layer is not used]
+    if others:
+        taken = f"the layer {used.name} is" if used.name else "its channels without a layer are"
+        return (f"{path.name} has several layers: {taken} taken; --layer takes another: {listed(others)}.",)
+    if parts > 1 and {layer.part for layer in layers} == {0} and path.suffix.lower() in (".tif", ".tiff"):
+        return (f"{path.name} has {parts} pages, of which the first is taken.",)
+    return ()
+
+
+def _rgba(values: Frame, used: Layer) -> Frame:
+    """The layer's channels among those of its span, (H, W, C) -> (H, W, 4); grey becomes three equal channels."""
     rgba = np.ones((*values.shape[:2], 4), np.float32)
-    for target, source in enumerate(_channels(spec)):
+    for target, source in enumerate(used.channels):
         if source is not None:
-            rgba[..., target] = values[..., source]
+            rgba[..., target] = values[..., source - used.span[0]]
+    return rgba
+
+
+def _scaled(rgba: Frame, facts: ImageFacts, used: Layer) -> Frame:
+    """Integers as 0..1, in place; alpha that is not there is 1 already."""
+    rgba[..., : 3 if used.channels[3] is None else 4] /= np.float32(2**facts.bit_depth - 1)
     return rgba
 
 

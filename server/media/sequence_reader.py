@@ -22,11 +22,15 @@ def open_sequence(
     *,
     fps: Fraction | None = None,
     alpha: AlphaMode | None = None,
+    layer: str | None = None,
     metadata: Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> ClipStream:
-    """A sequence as a clip; `fps`, `alpha` and `metadata` replace what the files say. Raises MediaError."""
-    first = image_facts(sequence.files[0])
+    """A sequence as a clip; `fps`, `alpha` and `metadata` replace what the files say. Raises MediaError.
+
+    `layer` names one of the layers of EXR files; else the one that is the whole picture is taken.
+    """
+    first = image_facts(sequence.files[0], layer)
     if alpha is None and first.alpha_mode == "opaque":
         raise MediaError(
             f"{sequence.files[0].name} has no alpha; name its matte with --matte, or take it as it is with "
@@ -44,12 +48,12 @@ def open_sequence(
         colour_space="Linear Rec.709" if first.is_float else "sRGB",
         bit_depth=first.bit_depth,
         metadata=dict(_own_tags(first) if metadata is None else metadata),
-        notes=notes,
+        notes=first.notes + notes,
     )
 
     def frames() -> Iterator[Frame]:
         for file in sequence.files:
-            facts, stored = read_image(file)
+            facts, stored = read_image(file, first.layer)
             _check_alike(file.name, facts, sequence.files[0].name, first)
             yield _frame(stored, mode, is_linear=facts.is_float)
 

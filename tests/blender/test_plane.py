@@ -382,3 +382,22 @@ def test_sequences_that_were_rendered_composite_right(
     expected = over_in_linear_light(disc(), (1.0, 200 / 255, 90 / 255), BACKGROUNDS[1])
     # Rendered to 8 bits, colours of almost transparent pixels are rounded before they come here.
     assert abs(pixels - expected).max() <= 5 / 255
+
+
+def test_a_multilayer_exr_is_called_one_and_nothing_is_placed(scene: bpy.types.Scene, tmp_path: Path):
+    set_up(scene, samples=1)
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    scene.render.filepath = str(tmp_path / "pass_0001.exr")
+    bpy.ops.render.render(write_still=True)
+    before = len(bpy.data.images), len(bpy.data.objects)
+    for operator in (
+        bpy.ops.transpixar.place_plane,
+        bpy.ops.transpixar.place_strip,
+        bpy.ops.transpixar.place_in_compositor,
+    ):
+        with pytest.raises(RuntimeError, match=r"pass_0001\.exr is a multilayer EXR.*Save it as OpenEXR"):
+            operator(filepath=str(tmp_path / "pass_0001.exr"))
+    assert (len(bpy.data.images), len(bpy.data.objects)) == before
