@@ -116,11 +116,14 @@ def decoded(arguments: Sequence[str], source: Path, frame_bytes: int) -> Generat
             )
 
 
-def decoding(before: Sequence[str], source: Path, after: Sequence[str]) -> list[str]:
-    """Arguments for `decoded`: every frame once, in order, as raw video, and no error passed over."""
+def decoding(before: Sequence[str], source: Path, after: Sequence[str], *, muxer: str = "rawvideo") -> list[str]:
+    """Arguments for every frame of a movie once, in order, no error passed over; as raw video they are for `decoded`.
+
+    The picture on the cover of a file is not its video (`V`).
+    """
     strict = ["-xerror", "-err_detect", "crccheck+bitstream+buffer+explode"]
-    inputs = [*strict, *before, "-i", location(source), "-map", "0:v:0"]
-    return [*_QUIET, *inputs, *after, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]
+    inputs = [*strict, *before, "-i", location(source), "-map", "0:V:0"]
+    return [*_QUIET, *inputs, *after, "-fps_mode", "passthrough", "-f", muxer, "pipe:1"]
 
 
 @contextmanager

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 from server.media.errors import MediaError
-from server.media.ffmpeg import complaint_lines, location, output_of
+from server.media.ffmpeg import complaint_lines, decoding, location, output_of
 
 # `Stream #0:0[0x1](eng): Video: prores (4444) (ap4h / 0x68347061), yuva444p12le(tv, bt709, progressive), 64x64, ...`
-_VIDEO = re.compile(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?: \([^)]*\))*, (?P<pixels>\w+)(?P<colour>\([^)]*\))?")
-_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
+# A picture on the cover is a video stream as well, and called "(attached pic)".
+_VIDEO = re.compile(
+    r"^ *Stream #0:\d+(?!.*\(attached pic\)).*?: Video: "
+    r"(?P<codec>\w+)(?: \([^)]*\))*, (?P<pixels>\w+)(?P<colour>\([^)]*\))?",
+    re.MULTILINE,
+)
 _VPX_ALPHA = re.compile(r"^\s+alpha_mode\s+: 1$", re.MULTILINE | re.IGNORECASE)
 # FFmpeg's own decoders of VP8 and VP9 pass over the alpha, which lies beside the picture in the container.
 _VPX_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -26,8 +31,8 @@ class MovieFacts:
     """A movie's first video stream.
 
     `pixels` is ffmpeg's name of its pixel format, `decoder` the one to force (None: ffmpeg's choice), `matrix_known`
-    whether it says how its YUV is to be read. Size in pixels, `fps` in frames a second (their mean, unless the
-    rate `is_steady`), `tags` in lower-case keys.
+    whether it says how its YUV is to be read. Size in pixels, upright, `fps` in frames a second (their mean, unless
+    the rate `is_steady`), `pixel_aspect` the width of a pixel by its height, `tags` in lower-case keys.
     """
 
     codec: str
@@ -39,6 +44,7 @@ class MovieFacts:
     fps: Fraction
     frame_count: int
     is_steady: bool
+    pixel_aspect: Fraction
     tags: dict[str, str]
 
     @property
@@ -56,38 +62,44 @@ class MovieFacts:
 
 
 def movie_facts(path: Path) -> MovieFacts:
-    """Ask ffmpeg what `path` holds, without decoding more than a frame of it.
+    """Find out what `path` holds, by decoding all of it.
 
-    Raises MediaError when it is no movie, or when it ends before its own end.
+    What a container says about its length and its packets is not what is shown: edit lists cut frames out of it, times
+    may begin anywhere and be as uneven as they like, and some packets have no picture. What ffmpeg decodes counts.
+
+    Raises MediaError when it is no movie, or when it is damaged or ends before its own end.
     """
     if not path.is_file():
         raise MediaError(f"There is no file {path}.")
-    packets, said, status = output_of(
-        ["-hide_banner", "-nostdin", "-i", location(path), "-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
-    )
+    tags, said = _header(path)
     stream = _VIDEO.search(said)
     if stream is None:
         raise MediaError(f"{path.name} is no movie that can be read ({_reason(said)}).")
-    timing = _Timing.of(packets)
     codec, pixels = stream["codec"], stream["pixels"]
     decoder = None
     if codec in _VPX_DECODERS and _VPX_ALPHA.search(said):
         decoder, pixels = _VPX_DECODERS[codec], pixels.replace("yuv4", "yuva4", 1)
-    if status != 0 or timing is None:
-        raise MediaError(f"{path.name} is damaged or incomplete ({_reason(said)}); copy or render it again.")
-    _check_whole(path, said, timing)
-    width, height, fps = _size_and_rate(path, decoder)
-    tags = _tags(path)
+    force = ["-c:v", decoder] if decoder else []
+    frames, complaints, status = output_of(decoding(force, path, ["-enc_time_base", "demux"], muxer="framecrc"))
+    complaint = complaint_lines(complaints)[0]
+    if status != 0 or complaint:
+        reason = complaint or f"ffmpeg ended with {status}"
+        raise MediaError(f"{path.name} is damaged or incomplete ({reason}); copy or render it again.")
+    listing = _Listing.of(frames.decode("ascii"))
+    if listing is None:
+        raise MediaError(f"{path.name} has no frames; copy or render it again.")
+    timing = listing.timing
     return MovieFacts(
         codec=codec,
         pixels=pixels,
         decoder=decoder,
         matrix_known=not pixels.startswith("yuv") or bool(re.search("bt|smpte|fcc", stream["colour"] or "")),
-        width=width,
-        height=height,
-        fps=timing.rate(_tagged_rate(tags), fps if timing.is_steady else None),
+        width=listing.width,
+        height=listing.height,
+        fps=timing.rate(_tagged_rate(tags), _guessed_rate(path, force) if timing.is_steady else None),
         frame_count=timing.count,
         is_steady=timing.is_steady,
+        pixel_aspect=listing.pixel_aspect,
         tags=tags,
     )
 
@@ -113,56 +125,54 @@ class _Timing:
         return next(fitting, self.mean_rate)
 
     @classmethod
-    def of(cls, packets: bytes) -> _Timing | None:
-        """From ffmpeg's list of packets (`#tb 0: 1/24000`, then `stream, dts, pts, duration, ...`); None for none."""
-        base = re.search(rb"^#tb 0: (\d+)/(\d+)", packets, re.MULTILINE)
-        rows = [line.split(b",") for line in packets.splitlines() if line[:1] != b"#"]
-        if base is None or not rows:
-            return None
-        # Packets come in the order of decoding, which is another one with B-frames.
-        shown, length = zip(*sorted((int(row[2]), int(row[3])) for row in rows), strict=True)
+    def of(cls, shown: Sequence[int], unit: Fraction, length: int) -> _Timing:
+        """From the times at which frames are shown; `length` is what a single one lasts."""
         steps = [after - before for before, after in pairwise(shown)]
-        last = (shown[-1] - shown[0]) / len(steps) if steps else length[-1]
+        last = (shown[-1] - shown[0]) / len(steps) if steps else length
         ticks = max(round(shown[-1] - shown[0] + last), 1)
-        unit = Fraction(int(base[1]), int(base[2]))
         # Containers round times to their unit, Matroska to milliseconds.
         is_steady = not steps or max(steps) - min(steps) <= max(2, 0.02 * max(steps))
-        return cls(len(rows), ticks * unit, unit, is_steady)
+        return cls(len(shown), ticks * unit, unit, is_steady)
 
 
-def _check_whole(path: Path, said: str, timing: _Timing) -> None:
-    """Matroska says how long it is and then just stops where it was cut. Raises MediaError then."""
-    duration = _DURATION.search(said)
-    # With sound the length may be that of the sound.
-    if duration is None or "Input #0, matroska" not in said or "Stream #0:1" in said:
-        return
-    hours, minutes, seconds = duration.groups()
-    declared = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    there = float(timing.seconds)
-    if declared > there + 1.5 * there / timing.count + 0.02 or "File ended prematurely" in said:
-        raise MediaError(
-            f"{path.name} is incomplete: it should last {declared:.2f} s, and {timing.count} frames of {there:.2f} s "
-            "are there; copy or render it again."
-        )
+@dataclass(frozen=True)
+class _Listing:
+    """What ffmpeg's `framecrc` tells of decoded frames."""
+
+    width: int
+    height: int
+    pixel_aspect: Fraction
+    timing: _Timing
+
+    @classmethod
+    def of(cls, text: str) -> _Listing | None:
+        """From lines such as `#tb 0: 1/24000` and, for each frame, `stream, dts, pts, duration, ...`; None for none."""
+        facts = dict(re.findall(r"^#(\w+) 0: (.*)$", text, re.MULTILINE))
+        rows = [line.split(",") for line in text.splitlines() if line[:1] != "#"]
+        if not rows:
+            return None
+        width, height = map(int, facts["dimensions"].split("x"))
+        across, down = map(int, facts["sar"].split("/"))
+        timing = _Timing.of([int(row[2]) for row in rows], Fraction(facts["tb"]), int(rows[-1][3]))
+        return cls(width, height, Fraction(across, down) if across and down else Fraction(1), timing)
 
 
-def _size_and_rate(path: Path, decoder: str | None) -> tuple[int, int, Fraction]:
-    """Width, height and ffmpeg's guess of the rate, from the header that it writes before one decoded frame."""
-    force = ["-c:v", decoder] if decoder else []
-    arguments = ["-v", "error", "-nostdin", *force, "-i", location(path), "-map", "0:v:0"]
-    data, said, _ = output_of([*arguments, "-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"])
-    header = re.match(rb"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) ", data)
-    if header is None:
-        raise MediaError(f"Frame 1 of {path.name} cannot be read ({_reason(said)}); copy or render the file again.")
-    width, height, numerator, denominator = map(int, header.groups())
-    return width, height, Fraction(numerator, denominator)
+def _guessed_rate(path: Path, force: Sequence[str]) -> Fraction | None:
+    """The rate that ffmpeg finds in a file's headers, from the one that it writes before a decoded frame."""
+    arguments = ["-v", "error", "-nostdin", *force, "-i", location(path), "-map", "0:V:0"]
+    data, _, _ = output_of([*arguments, "-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"])
+    header = re.match(rb"YUV4MPEG2 W\d+ H\d+ F(\d+):(\d+) ", data)
+    return Fraction(int(header[1]), int(header[2])) if header and int(header[2]) else None
 
 
-def _tags(path: Path) -> dict[str, str]:
-    """The tags of the file, from ffmpeg's own text format for them (`;FFMETADATA1`, `key=value`, `\\` escapes)."""
-    data, _, _ = output_of(["-v", "error", "-nostdin", "-i", location(path), "-f", "ffmetadata", "pipe:1"])
+def _header(path: Path) -> tuple[dict[str, str], str]:
+    """The tags of the file, and all that ffmpeg says about it.
+
+    The tags come in ffmpeg's own text format for them (`;FFMETADATA1`, `key=value`, `\\` escapes).
+    """
+    data, said, _ = output_of(["-hide_banner", "-nostdin", "-i", location(path), "-f", "ffmetadata", "pipe:1"])
     text = data.decode("utf-8", "replace")
-    return {_unescaped(key).lower(): _unescaped(value) for key, value in _TAG.findall(text)}
+    return {_unescaped(key).lower(): _unescaped(value) for key, value in _TAG.findall(text)}, said
 
 
 def _unescaped(text: str) -> str:

@@ -16,7 +16,7 @@ from server.media.ffmpeg import decoded, decoding
 from server.media.movie_facts import MovieFacts, movie_facts
 from server.media.stream import AlphaMode, ClipInfo, ClipStream
 
-SUFFIXES = {".mov", ".mkv", ".webm", ".mp4", ".m4v", ".avi", ".mxf", ".mpg", ".mpeg", ".nut"}
+SUFFIXES = {".mov", ".mkv", ".webm", ".mp4", ".m4v", ".avi", ".mxf", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".nut"}
 # The WebM project's page on alpha has encoders take straight colour, and browsers show it so.
 _ALWAYS_STRAIGHT = {"vp8", "vp9"}
 _OWN_TAGS = {"prompt", "seed", "model", "licence"}
@@ -33,6 +33,11 @@ def open_movie(path: Path, *, fps: Fraction | None = None, alpha: AlphaMode | No
     mode, notes = (alpha, []) if alpha else _alpha_mode(path, facts)
     if not facts.is_steady and fps is None:
         notes.append(f"The frames of {path.name} last differently long; their mean rate is used (--input-fps).")
+    if facts.pixel_aspect != 1:
+        notes.append(
+            f"The pixels of {path.name} are {float(facts.pixel_aspect):.3g} times as wide as high; they are read as "
+            "squares, and the picture has to be stretched."
+        )
     info = ClipInfo(
         name=path.name,
         width=facts.width,
