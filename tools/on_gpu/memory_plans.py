@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +17,11 @@ from server.bench.product import planner_for
 from server.bench.workload import Workload
 from server.transpixar.execution import Execution
 from server.transpixar.planner import PlannedRun
-from server.transpixar.plans import PLANS, WHOLE
+from server.transpixar.plans import WHOLE
 
 # What the driver and the CUDA context take of a card before torch has anything; see stage `machine`.
 _CONTEXT_BYTES = 550_000_000
-_CARDS_GB = (24, 16, 12, 8)
+_CARDS_GB = (16, 8, 12, 24, 80)
 _STEPS = 2
 
 
@@ -39,47 +40,46 @@ def main() -> None:
             _measure(program, work, execution, planner.predict(plan), card="rehearsal")
         return
 
-    _measure(program, work, execution, planner.predict(PLANS["text-freed"]), card="80 GB")
     total = torch.cuda.mem_get_info(program.device)[1]
     for card in _CARDS_GB:
         free = card * 2**30 - _CONTEXT_BYTES
-        planned = replace(planner, free_bytes=free).choose()
         execution.clear()
         gc.collect()
         torch.cuda.empty_cache()
         # torch refuses what is beyond this, as such a card would.
-        torch.cuda.set_per_process_memory_fraction(free / total, program.device)
-        _measure(program, work, execution, planned, card=f"{card} GB")
+        torch.cuda.set_per_process_memory_fraction(min(free / total, 1.0), program.device)
+        _measure(program, work, execution, replace(planner, free_bytes=free).choose(), card=f"{card} GB")
 
 
 def _measure(program: Program, work: Workload, execution: Execution, planned: PlannedRun, *, card: str) -> None:
     """Make a clip of two steps under a plan; keep its times and peaks, phase by phase."""
     row: dict[str, Any] = {"card": card, "plan": planned.plan.name, "predicted_bytes": planned.predicted_peak_bytes}
     device = program.device
+
+    def decode() -> None:
+        with execution.decoding():
+            work.decode()
+
+    phases: dict[str, tuple[Callable[[], object], int]] = {
+        "text": (lambda: _encode(program, execution), 1),
+        "sampling": (lambda: work.sample(_STEPS), _STEPS),
+        "decoding": (decode, 1),
+    }
     try:
         with torch.no_grad():
             row["prepare_seconds"] = _timed(device, lambda: execution.prepare(planned, "exact", _STEPS))
-            row["text_seconds"] = _timed(device, lambda: _encode(program, execution))
-            row["text_bytes"] = execution.measured_peak_bytes()
-            execution.prepare(planned, "exact", _STEPS)
-            work.sample(1)
-            row["step_seconds"] = _timed(device, lambda: work.sample(_STEPS)) / _STEPS
-            row["sampling_bytes"] = execution.measured_peak_bytes()
-            execution.prepare(planned, "exact", _STEPS)
-
-            def decode() -> None:
-                with execution.decoding():
-                    work.decode()
-
-            row["decode_seconds"] = _timed(device, decode)
-            row["decoding_bytes"] = execution.measured_peak_bytes()
+            for name, (call, count) in phases.items():
+                execution.prepare(planned, "exact", _STEPS)  # measures the peak from here
+                if name == "sampling":
+                    work.sample(1)  # kernels are loaded
+                row[f"{name}_seconds"] = _timed(device, call) / count
+                row[f"{name}_bytes"] = execution.measured_peak_bytes()
+                if device.type == "cuda":
+                    row[f"{name}_reserved_bytes"] = torch.cuda.max_memory_reserved(device)
     except torch.OutOfMemoryError as error:
         row["problem"] = str(error).splitlines()[0]
-    if device.type == "cuda":
-        row["reserved_bytes"] = torch.cuda.max_memory_reserved(device)
-        torch.cuda.reset_peak_memory_stats(device)
     execution.release()
-    measured = max(row.get(name) or 0 for name in ("text_bytes", "sampling_bytes", "decoding_bytes"))
+    measured = max(row.get(f"{name}_bytes") or 0 for name in phases)
     program.record.add(**row, measured_bytes=measured)
 
 
@@ -87,10 +87,10 @@ def _encode(program: Program, execution: Execution) -> None:
     """Run the text encoder over a prompt and its negative, as the plan says."""
     length = program.size.transformer["max_text_seq_length"]
     with execution._text_encoder() as device:
-        encoder = execution.pipe.text_encoder
         ids = torch.ones(1, length, dtype=torch.long, device=device)
         for _ in range(2):
-            encoder(ids)
+            # No name for the encoder here: it would still be alive when the transformer comes back.
+            execution.pipe.text_encoder(ids)
 
 
 def _timed(device: torch.device, call: Any) -> float:

@@ -1,4 +1,4 @@
-"""What is run on a GPU, in order of worth."""
+"""What is run on a GPU, in order of worth; simulation and the training of `mini` are to follow these."""
 
 from __future__ import annotations
 
@@ -48,4 +48,3 @@ STAGES = (
     _program("decoding", 70),
     _program("profile_step", 60),
 )
-"""A stage that is not here yet belongs behind these: simulation, and training `mini`, which takes all that is left."""
