@@ -1,5 +1,6 @@
 """The add-on's preferences, and what they amount to."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,12 @@ from bpy.props import BoolProperty, StringProperty
 from .bl import compat, server_location
 from .core.address import DEFAULT_ADDRESS, is_loopback, normalise
 from .core.errors import InvalidAddressError, OnlineAccessError
+from .core.moving import CLIPS, LIBRARY
 from .core.server_file import read_token
 from .core.server_options import ServerOptions
+
+# Where artists' work goes when the preferences do not say, in place of a folder in their home; for tests and farms.
+WORK_FOLDER_VARIABLE = "TRANSPIXAR_WORK_DIR"
 
 _SERVER_ADDRESS = StringProperty(
     name="Address",
@@ -52,14 +57,30 @@ _KEEP_RUNNING = BoolProperty(
 _CLIP_FOLDER = StringProperty(
     name="Clip Folder",
     description="Where finished clips are kept. Empty: in a folder 'transpixar' beside the saved .blend file, "
-    "or in the extension's own folder while the file has not been saved",
+    "or in the TransPixar folder while the file has not been saved",
     subtype="DIR_PATH",
     options=compat.BLEND_RELATIVE_PATH,
 )
 _LIBRARY_FOLDER = StringProperty(
     name="Library Folder",
-    description="Where the asset library of kept clips is. Empty: in the extension's own folder",
+    description="Where the asset library of kept clips is. Empty: in the TransPixar folder",
     subtype="DIR_PATH",
+)
+
+
+def _make_absolute(preferences: Any, context: bpy.types.Context) -> None:
+    """File browsers give a path relative to the open file, and this folder is the same for all files."""
+    if preferences.work_folder.startswith("//"):
+        preferences.work_folder = bpy.path.abspath(preferences.work_folder)
+
+
+_WORK_FOLDER = StringProperty(
+    name="TransPixar Folder",
+    description="Where your clips of unsaved files, the asset library and the queue's history are kept, for all "
+    "versions of Blender; it stays when the add-on is removed. Empty: the folder TransPixar in your home folder. "
+    "If you choose another one, move what is in it there yourself",
+    subtype="DIR_PATH",
+    update=_make_absolute,
 )
 
 
@@ -76,6 +97,7 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         server_folder: str
         start_with_first_clip: bool
         keep_running: bool
+        work_folder: str
         clip_folder: str
         library_folder: str
     else:
@@ -86,6 +108,7 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         server_folder: _SERVER_FOLDER
         start_with_first_clip: _START_WITH_FIRST_CLIP
         keep_running: _KEEP_RUNNING
+        work_folder: _WORK_FOLDER
         clip_folder: _CLIP_FOLDER
         library_folder: _LIBRARY_FOLDER
 
@@ -104,8 +127,9 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         start.prop(self, "start_with_first_clip")
         start.prop(self, "keep_running")
         folders = _titled(layout, "Folders")
+        folders.prop(self, "work_folder", placeholder="TransPixar in your home folder")
         folders.prop(self, "clip_folder", placeholder="Beside the .blend file")
-        folders.prop(self, "library_folder", placeholder="In the extension's folder")
+        folders.prop(self, "library_folder", placeholder="In the TransPixar folder")
 
 
 def _titled(layout: Any, title: str) -> Any:
@@ -169,18 +193,35 @@ def clip_folder(context: bpy.types.Context) -> Path:
         return Path(bpy.path.abspath(chosen)).absolute()
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "transpixar"
-    return own_folder() / "clips"
+    return work_folder() / CLIPS
 
 
 def library_folder(context: bpy.types.Context) -> Path:
     """Where the asset library is, as an absolute path; it need not exist yet."""
     preferences = preferences_of(context)
     chosen = preferences.library_folder if preferences else ""
-    return Path(bpy.path.abspath(chosen)).absolute() if chosen else own_folder() / "library"
+    return Path(bpy.path.abspath(chosen)).absolute() if chosen else work_folder() / LIBRARY
+
+
+def work_folder() -> Path:
+    """The artist's folder, as an absolute path; it need not exist yet.
+
+    Clips of unsaved files, the library and the history are in it. It is none of Blender's folders: those belong to one
+    version, and go with the extension.
+    """
+    preferences = preferences_of(bpy.context)
+    chosen = (preferences.work_folder if preferences else "") or os.environ.get(WORK_FOLDER_VARIABLE, "")
+    try:
+        return Path(chosen).expanduser().absolute() if chosen else Path.home() / "TransPixar"
+    except RuntimeError:  # a user without a home
+        return Path(bpy.utils.user_resource("DATAFILES")) / "TransPixar"
 
 
 def own_folder() -> Path:
-    """The folder for what this user's add-on keeps, as an absolute path; it need not exist yet."""
+    """The add-on's folder among Blender's, as an absolute path; it need not exist yet.
+
+    Blender removes it with the extension, so it is for what can be made again: logs and pictures.
+    """
     try:
         return Path(bpy.utils.extension_path_user(__package__))
     except ValueError:

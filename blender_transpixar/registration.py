@@ -3,7 +3,7 @@
 import bpy
 
 from . import file_handlers, settings, translations
-from .bl import asset_drop, clip_queue, previews, pump, server, server_models, starter_run
+from .bl import asset_drop, clip_queue, collect, previews, pump, server, server_models, starter_run, work_folder
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
@@ -125,12 +125,15 @@ def register() -> None:
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()
     asset_drop.add_handlers()
-    clip_queue.begin()
+    work_folder.begin(at_end=clip_queue.begin)
+    collect.add_handlers()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
     asset_drop.remove_handlers()
+    collect.remove_handlers()
+    work_folder.end()
     starter_run.forget()
     server.end()
     server_models.forget()

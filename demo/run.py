@@ -51,8 +51,12 @@ def main() -> None:
                     *("--prompt", arguments.prompt, "--seed", str(arguments.seed)),
                 ],
                 check=True,
-                # A Blender of its own: the artist's preferences and add-ons stay as they are.
-                env={**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")},
+                # A Blender of its own: the artist's preferences, add-ons and clips stay as they are.
+                env={
+                    **os.environ,
+                    "BLENDER_USER_RESOURCES": str(folder / "blender"),
+                    "TRANSPIXAR_WORK_DIR": str(folder / "work"),
+                },
             )
     print(f"Done in {time.monotonic() - began:.0f} s.")
 

@@ -12,6 +12,7 @@ from ..core.errors import CourierStoppedError, TransPixarError
 from ..core.generation import Generation
 from ..core.history import History
 from ..core.history_entry import Entry, EntryState
+from ..core.moving import HISTORY
 from ..core.wish import Wish
 from . import pump
 from .occupied import is_blender_occupied
@@ -22,8 +23,8 @@ _MOST_RESTARTS = 3
 
 
 def history() -> History:
-    """The history of this user, in the extension's own folder."""
-    return History(preferences.own_folder() / "history")
+    """The history of this user, in the artist's folder."""
+    return History(preferences.work_folder() / HISTORY)
 
 
 def pursue(wish: Wish, target: Target | None = None, patient: bool = True) -> Generation:

@@ -65,6 +65,21 @@ def merged(text: str, wanted: Catalog) -> tuple[str, str]:
     return f"{text}{separator}{wanted.line()}\n", wanted.id
 
 
+def combined(text: str, other: str) -> str:
+    """The file's text with every catalog of another one in it.
+
+    Raises InvalidLibraryError when either is of another version.
+    """
+    known = {catalog.id.lower() for catalog in _catalogs_in(text)}
+    missing = [catalog for catalog in _catalogs_in(other) if catalog.id.lower() not in known]
+    if not missing:
+        return text
+    if not text.strip():
+        return other
+    separator = "" if text.endswith("\n") else "\n"
+    return f"{text}{separator}" + "".join(f"{catalog.line()}\n" for catalog in missing)
+
+
 def ensure_catalog(library: Path, kind: str) -> str:
     """The id of a kind's catalog, which is added to the library's list if it is missing.
 

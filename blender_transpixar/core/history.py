@@ -19,8 +19,8 @@ from .saving import sync_folder, temporary_path, write_synced
 _SUFFIX = ".json"
 _PICTURE_SUFFIX = ".rgba"
 _LOCK_SUFFIX = ".lock"
-# What `from_os_error` says to choose; the history lies in Blender's own folder.
-_ELSEWHERE = "a Blender user folder you can write to"
+# What `from_os_error` says to choose.
+_ELSEWHERE = "a TransPixar folder you can write to in the add-on's preferences"
 
 
 class History:

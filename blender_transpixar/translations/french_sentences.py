@@ -34,6 +34,7 @@ SENTENCES: dict[str, str] = {
     "{minutes} min left": "encore {minutes} min",
     "{hours} h left": "encore {hours} h",
     "{hours} h {minutes} min left": "encore {hours} h {minutes} min",
+    "Clips could not be moved from {old} to {new} ({reason}); they are still there. Make room and let both folders be written to, or choose another TransPixar folder in the add-on's preferences, then start Blender again.": "Les clips n'ont pas pu être déplacés de {old} vers {new} ({reason}) ; ils y sont toujours. Libérez de la place et autorisez l'écriture dans les deux dossiers, ou choisissez un autre dossier TransPixar dans les préférences de l'extension, puis redémarrez Blender.",
     'The prompt is empty. Describe an effect, for example "a puff of orange smoke".': "Le prompt est vide. Décrivez un effet, par exemple « a puff of orange smoke ».",
     "Looking for the server.": "Recherche du serveur.",
     "The TransPixar server is not running.": "Le serveur TransPixar ne tourne pas.",

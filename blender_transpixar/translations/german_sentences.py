@@ -35,6 +35,8 @@ SENTENCES: dict[str, str] = {
     "{minutes} min left": "noch {minutes} min",
     "{hours} h left": "noch {hours} h",
     "{hours} h {minutes} min left": "noch {hours} h {minutes} min",
+    # Where clips are.
+    "Clips could not be moved from {old} to {new} ({reason}); they are still there. Make room and let both folders be written to, or choose another TransPixar folder in the add-on's preferences, then start Blender again.": "Clips konnten nicht von {old} nach {new} verschoben werden ({reason}); sie sind noch dort. Schaffe Platz und lass in beide Ordner schreiben, oder wähle in den Einstellungen des Add-ons einen anderen TransPixar-Ordner, und starte Blender dann neu.",
     # The prompt.
     'The prompt is empty. Describe an effect, for example "a puff of orange smoke".': "Der Prompt ist leer. Beschreibe einen Effekt, zum Beispiel „a puff of orange smoke“.",
     # The server's state.

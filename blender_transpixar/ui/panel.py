@@ -14,6 +14,7 @@ from .prompt_presets import TRANSPIXAR_MT_prompt_presets
 from .sections import Section, panels_of
 from .sentence import draw_sentence
 from .server_panel import draw_state_row
+from .storage_notes import draw_storage_notes
 
 
 class GenerateSection(Section):
@@ -39,6 +40,7 @@ class GenerateSection(Section):
         generation = pump.current()
         if generation is not None:
             draw_generation(layout, context, generation)
+        draw_storage_notes(layout, context)
         layout.operator(TRANSPIXAR_OT_place_plane.bl_idname, text="Place Clip...", icon="IMAGE_PLANE")
 
 

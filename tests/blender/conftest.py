@@ -8,6 +8,7 @@ import pytest
 # Before bpy is imported: preferences, extensions and clips of the tests must not touch the user's own.
 _RESOURCES = tempfile.TemporaryDirectory(prefix="transpixar-blender-")
 os.environ["BLENDER_USER_RESOURCES"] = _RESOURCES.name
+os.environ["TRANSPIXAR_WORK_DIR"] = str(Path(_RESOURCES.name) / "work")
 # Nor must a server that happens to run here be found.
 os.environ["TRANSPIXAR_DATA_DIR"] = str(Path(_RESOURCES.name) / "data")
 

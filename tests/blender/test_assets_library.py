@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(library: Path, preferences, 
 
 
 def test_without_a_choice_the_library_is_in_the_extensions_folder(preferences):
-    assert addon_preferences.library_folder(bpy.context) == addon_preferences.own_folder() / "library"
+    assert addon_preferences.library_folder(bpy.context) == addon_preferences.work_folder() / "library"
 
 
 def test_keeping_says_where_and_the_selected_plane_is_meant(library: Path, tmp_path: Path):

@@ -66,8 +66,30 @@ bpy.ops.preferences.addon_enable(module=PACKAGE)
 assert bpy.ops.transpixar.place_plane(filepath=sys.argv[2]) == {"FINISHED"}
 assert bpy.context.object.name == "test-effect"
 from bl_ext.user_default.transpixar import preferences
+work = pathlib.Path(os.environ["TRANSPIXAR_WORK_DIR"])
+assert preferences.clip_folder(bpy.context) == work / "clips"
+shutil.copytree(sys.argv[2], work / "clips/mine")
+assert bpy.ops.transpixar.keep_as_asset(filepath=sys.argv[2]) == {"FINISHED"}
+from bl_ext.user_default.transpixar.bl.pursuit import history
+from bl_ext.user_default.transpixar.core.history_entry import Entry
+history().add(Entry("ab" * 16, "2026", "http://127.0.0.1:1", {"prompt": "fire"}, str(work / "clips")))
+# And from the days when all was in the extension's own folder, which Blender removes with it:
 own = pathlib.Path(bpy.utils.extension_path_user(PACKAGE))
-assert preferences.clip_folder(bpy.context) == own / "clips"
+shutil.copytree(sys.argv[2], own / "clips/of_before")
+assert bpy.ops.transpixar.place_plane(filepath=str(own / "clips/of_before")) == {"FINISHED"}
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "of_before.blend"))
+"""
+KEPT = """
+bpy.ops.preferences.addon_enable(module=PACKAGE)
+from bl_ext.user_default.transpixar.bl.pursuit import history
+from bl_ext.user_default.transpixar.core.clip import Clip
+work = pathlib.Path(os.environ["TRANSPIXAR_WORK_DIR"])
+assert Clip.open(work / "clips/mine") and Clip.open(work / "clips/of_before")
+assert len(list((work / "library").glob("*/*.blend"))) == 1
+assert [entry.prompt for entry in history().load_each()] == ["fire"]
+bpy.ops.wm.open_mainfile(filepath=str(work / "of_before.blend"))
+paths = {pathlib.Path(bpy.path.abspath(image.filepath)) for image in bpy.data.images if image.source == "SEQUENCE"}
+assert work / "clips/of_before/0001.png" in paths and all(path.exists() for path in paths)
 """
 INSTALL_AGAIN = """
 bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
@@ -87,7 +109,7 @@ NEVERMORE = """
 assert importlib.util.find_spec(PACKAGE) is None
 """
 BEGIN = """
-import importlib.util, os, pathlib, sys, bpy
+import importlib.util, os, pathlib, shutil, sys, bpy
 PACKAGE = "bl_ext.user_default.transpixar"
 """
 # Without the interpreter's end, which Blender 4.2 and 4.5 do not always survive.
@@ -99,10 +121,11 @@ os._exit(0)
 
 def test_from_installing_to_uninstalling(archive: Path, tmp_path: Path):
     clip = write_clip(tmp_path)
-    for day in (INSTALL, USE, INSTALL_AGAIN, UNINSTALL, NEVERMORE):
+    for day in (INSTALL, USE, INSTALL_AGAIN, KEPT, UNINSTALL, NEVERMORE, INSTALL, KEPT):
         done = subprocess.run(
             [sys.executable, "-c", BEGIN + day + END, str(archive), str(clip)],
-            env=os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources")},
+            env=os.environ
+            | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources"), "TRANSPIXAR_WORK_DIR": str(tmp_path / "work")},
             capture_output=True,
             text=True,
             timeout=300,

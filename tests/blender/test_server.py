@@ -244,7 +244,8 @@ def test_a_killed_blender_leaves_no_server(tmp_path: Path):
     blender = subprocess.Popen(
         [sys.executable, "-c", BLENDER, command, str(REPOSITORY)],
         cwd=REPOSITORY,
-        env=os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources")},
+        env=os.environ
+        | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources"), "TRANSPIXAR_WORK_DIR": str(tmp_path / "work")},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -47,6 +47,7 @@ def test_from_a_prompt_to_a_plane_and_a_strip(archive: Path, server: RealServer,
     surroundings = os.environ | {
         "BLENDER_USER_RESOURCES": str(tmp_path / "resources"),
         "TRANSPIXAR_DATA_DIR": str(tmp_path / "data"),
+        "TRANSPIXAR_WORK_DIR": str(tmp_path / "work"),
         "DISPLAY": display,
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
