@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 
 from ..core.collecting import copy_beside
 from ..core.errors import TransPixarError
@@ -16,6 +17,9 @@ from .provenance import PREFIX, provenance_of
 from .strip import clip_folder_of
 
 FOLDER_NAME = "transpixar"
+
+# How many clips were not beside the file when it was last opened, saved or collected.
+_elsewhere = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,39 @@ def collect() -> int:
         if key not in collected:
             collected[key] = copy_beside(sequence, beside)
         use.point_to(collected[key] / use.path.name)
+    _count()
     return len(collected)
+
+
+def known_elsewhere() -> int:
+    """How many clips will not follow the file when it is copied; of when it was opened, saved or collected.
+
+    Panels ask while they draw, so nothing is looked at here.
+    """
+    return _elsewhere
+
+
+def add_handlers() -> None:
+    """Count when a file is opened or saved."""
+    for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.save_post):
+        handlers.append(_on_file)
+
+
+def remove_handlers() -> None:
+    """Count no more."""
+    for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.save_post):
+        while _on_file in handlers:
+            handlers.remove(_on_file)
+
+
+@persistent
+def _on_file(*_: Any) -> None:
+    _count()
+
+
+def _count() -> None:
+    global _elsewhere
+    _elsewhere = len(clips_elsewhere()) if bpy.data.filepath else 0
 
 
 def _beside() -> Path:

@@ -10,6 +10,9 @@ _IS_5 = bpy.app.version >= (5, 0, 0)
 # Options of a path property that may begin with "//"; versions that know the option warn where it is missing.
 BLEND_RELATIVE_PATH: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
+# Whether asset libraries have a page of their own in Blender's preferences, as since 5.2; they were among File Paths.
+HAS_ASSET_PREFERENCES = "ASSETS" in bpy.types.Preferences.bl_rna.properties["active_section"].enum_items
+
 
 def enable_nodes(material: bpy.types.Material) -> None:
     """Give a new material its node tree; 5.0 and newer always have one and warn when asked."""

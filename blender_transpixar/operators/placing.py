@@ -1,5 +1,6 @@
 """What the operators that place a clip have in common."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.sequence import Sequence
 from ..placement_properties import placement_property_names
+from ..preferences import clip_folder
 
 _FILEPATH = StringProperty(
     name="Clip",
@@ -58,8 +60,11 @@ class PlaceClip(ImportHelper):
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Open the file browser, with the panel's values beside it."""
+        """Open the file browser where clips are, with the panel's values beside it."""
         self._take_from_panel(context)
+        if not self.filepath:
+            # With a separator at its end it is a folder, and no name is proposed.
+            self.filepath = f"{_nearest_folder(clip_folder(context))}{os.sep}"
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -80,6 +85,11 @@ class PlaceClip(ImportHelper):
         for name in placement_property_names(*self.properties_of_panel):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
+
+
+def _nearest_folder(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there."""
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
 
 
 def is_choosing_a_file(context: bpy.types.Context) -> bool:

@@ -3,6 +3,7 @@
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
+from ..bl import compat
 from ..bl.asset_library import register_library, registered
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
@@ -37,7 +38,10 @@ class TRANSPIXAR_OT_register_library(bpy.types.Operator):
         column.label(text="This adds an asset library to Blender's preferences:")
         column.label(text="TransPixar", icon="ASSET_MANAGER")
         column.label(text=str(library_folder(context)), icon="FILE_FOLDER")
-        column.label(text="It can be removed in Preferences > File Paths.")
+        if compat.HAS_ASSET_PREFERENCES:
+            column.label(text="It can be removed in Preferences > Asset Libraries.")
+        else:
+            column.label(text="It can be removed in Preferences > File Paths.")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add the library."""

@@ -1,13 +1,17 @@
 """Clips beside the file that shows them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
 
 from blender_transpixar.bl import compat
+from blender_transpixar.bl.collect import known_elsewhere
 from blender_transpixar.bl.provenance import provenance_of
+from blender_transpixar.ui.storage_notes import draw_storage_notes
 from tests.addon.made_clips import NAME, frames_of, write_clip
+from tests.blender.recorded_layout import RecordedLayout
 
 
 @pytest.fixture
@@ -57,6 +61,22 @@ def test_a_clip_that_is_gone_is_named_and_the_others_stay(saved: Path):
     with pytest.raises(RuntimeError, match=r"0003\.png is missing"):
         bpy.ops.transpixar.collect_clips()
     assert {path for path in paths() if "test" in path or NAME in path} <= before
+
+
+def test_the_tab_says_after_saving_that_clips_are_not_beside_the_file(saved: Path):
+    sentence = "2 clips are not beside this file"
+    assert known_elsewhere() == 2
+    layout = RecordedLayout()
+    system = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))
+    draw_storage_notes(layout, SimpleNamespace(region=SimpleNamespace(width=1000), preferences=system))
+    assert sentence in layout.labels
+    assert "transpixar.collect_clips" in layout.operators
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    assert known_elsewhere() == 2
+    bpy.ops.transpixar.collect_clips()
+    assert known_elsewhere() == 0
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert known_elsewhere() == 0
 
 
 def test_an_unsaved_file_has_nothing_beside_it(blender: None):
