@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import filelock
@@ -85,6 +85,8 @@ def _write(file: Path, record: dict[str, object]) -> None:
 def read_record(data_dir: Path) -> RunningServer | None:
     """What `server.json` says, or None. The server that wrote it may have been killed since."""
     try:
-        return RunningServer(**json.loads((data_dir / _RECORD).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        record = json.loads((data_dir / _RECORD).read_text("utf-8"))
+        # A later version may say more.
+        return RunningServer(**{field.name: record[field.name] for field in fields(RunningServer)})
+    except (OSError, ValueError, TypeError, KeyError):
         return None

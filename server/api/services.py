@@ -14,10 +14,11 @@ from server.jobs.admission import Admission, AdmissionLimits, free_bytes_of
 from server.jobs.clip_files import ClipFiles
 from server.jobs.clock import SystemClock
 from server.jobs.folders import DataFolders
-from server.jobs.recovery import recover
+from server.jobs.recovery import check_finished, recover
 from server.jobs.retention import Retention, RetentionLimits
 from server.jobs.scheduler import Scheduler
 from server.jobs.sqlite_store import SqliteJobStore
+from server.jobs.store import StoreFailed
 from server.jobs.style_loras import StyleLoras
 from server.jobs.tasks import TaskMaker
 from server.media.uploads import UploadFolder
@@ -101,7 +102,10 @@ class Services:
     def start(self) -> None:
         """Begin to work on the jobs."""
         self.scheduler.start()
-        self._tasks = [asyncio.create_task(self.retention.run(), name="retention")]
+        self._tasks = [
+            asyncio.create_task(self.retention.run(), name="retention"),
+            asyncio.create_task(self._check_files(), name="check-files"),
+        ]
 
     async def stop(self) -> None:
         """Interrupt the jobs at work, and end the workers, exports and event streams, within a few seconds."""
@@ -117,6 +121,12 @@ class Services:
             for engine in self.engines:
                 engine.kill()
         self.feed.close()
+
+    async def _check_files(self) -> None:
+        try:
+            await check_finished(self.feed, self.files)
+        except StoreFailed:
+            log.exception("it is not known whether all clips have their files")
 
     def close(self) -> None:
         """Let go of the files."""

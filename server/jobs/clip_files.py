@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 # Beside the clips, so that renaming is one step.
 _TRASH_PREFIX = ".trash-"
 _PARTIAL_PREFIX = partial_name("")
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class ClipFiles:
@@ -91,19 +93,20 @@ class ClipFiles:
         left = [name for name in clip_names if not self._remove_clip(name)]
         return not left
 
-    def sweep(self, finished: set[str]) -> None:
-        """Remove the temporary folders that a killed server has left, and the previews of all but `finished` jobs.
+    def sweep(self, kept: set[str]) -> None:
+        """Remove the temporary folders that a killed server has left, and the previews of all but the jobs in `kept`.
 
-        Clip folders that no job knows are left alone: somebody has put them there, or an earlier database knew them.
+        Clip folders that no job knows are left alone: somebody has put them there, or an earlier database knew them. So
+        is what no job is called like.
         Only for a server that has no worker yet.
         """
         for path in self._folders.clips.iterdir():
             if path.name.startswith((_PARTIAL_PREFIX, _TRASH_PREFIX)) and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
         for path in self._folders.jobs.iterdir():
-            if path.is_symlink():
+            if path.is_symlink() or not _JOB_ID.fullmatch(path.name):
                 continue
-            for left in [path] if path.name not in finished else path.glob(f"{EXPORT_PREFIX}*"):
+            for left in [path] if path.name not in kept else path.glob(f"{EXPORT_PREFIX}*"):
                 shutil.rmtree(left, ignore_errors=True)
 
     def _remove_clip(self, name: str) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 from server.jobs.clip_files import ClipFiles
 from server.jobs.feed import JobFeed
 from server.jobs.job import Job, JobError
+from server.jobs.removal import prune_records
 from server.jobs.settling import requeue, settle_after_stop
 from server.jobs.states import WORKING_STATES, JobState
 
 log = logging.getLogger(__name__)
 
-# Whoever follows a job reads its end long before.
-_KEEP_RECORDS = timedelta(days=1)
 FILES_MISSING = JobError(
     code="files_missing",
     message="Files of this video have been removed from the server's disk; generate it again.",
@@ -25,7 +27,8 @@ def recover(feed: JobFeed, files: ClipFiles, now: datetime) -> None:
     """Bring every job into a state that is true. To be called before a worker starts. Raises OSError and StoreFailed.
 
     Queued jobs stay queued. Jobs that were at work get the clips that are complete on disk, are interrupted, and queued
-    again when they have an attempt left. What has succeeded must have its files. Removals are finished.
+    again when they have an attempt left. Removals are finished. The files of what has succeeded are looked at later, by
+    `check_finished`.
     """
     finish_removals(feed, files)
     for job in feed.store.unfinished():
@@ -33,12 +36,23 @@ def recover(feed: JobFeed, files: ClipFiles, now: datetime) -> None:
             job = settle_after_stop(feed, files, job.id)
         if job.state is JobState.INTERRUPTED and not job.finished:
             requeue(feed, job)
-    finished = feed.store.finished()
-    for job in finished:
-        _check_files(feed, files, job)
-    files.sweep(finished={job.id for job in finished})
+    files.sweep(kept={*(job.id for job in feed.store.finished()), *feed.store.unreadable()})
     feed.renumber_queue()
-    feed.store.prune_records(now - _KEEP_RECORDS)
+    prune_records(feed, now)
+
+
+async def check_finished(feed: JobFeed, files: ClipFiles) -> None:
+    """Let no job say that it has clips whose files are gone. Raises StoreFailed.
+
+    To be called when the server runs: a library of a thousand clips has some 50,000 files.
+    """
+    for job in feed.store.finished():
+        missing = await asyncio.to_thread(_missing, files, job)
+        if missing:
+            log.warning("job %s: %d of its clips are gone", job.id, len(missing))
+            # Somebody may have removed it meanwhile.
+            with contextlib.suppress(KeyError):
+                feed.change(job.id, partial(_without, missing=missing))
 
 
 def finish_removals(feed: JobFeed, files: ClipFiles) -> None:
@@ -48,8 +62,9 @@ def finish_removals(feed: JobFeed, files: ClipFiles) -> None:
             feed.store.removal_done(removal.job_id)
 
 
-def _check_files(feed: JobFeed, files: ClipFiles, job: Job) -> None:
-    kept = tuple(clip for clip in job.clips if files.has(clip))
-    if kept != job.clips:
-        log.warning("job %s: %d of its clips are gone", job.id, len(job.clips) - len(kept))
-        feed.publish(job.without_files(kept, FILES_MISSING))
+def _missing(files: ClipFiles, job: Job) -> set[str]:
+    return {clip.name for clip in job.clips if not files.has(clip)}
+
+
+def _without(job: Job, missing: set[str]) -> Job:
+    return job.without_files(tuple(clip for clip in job.clips if clip.name not in missing), FILES_MISSING)

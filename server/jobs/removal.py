@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timedelta
 
 from server.jobs.clip_files import ClipFiles
 from server.jobs.errors import Conflict
@@ -15,6 +16,14 @@ from server.jobs.feed import JobFeed
 from server.jobs.uploads import UploadStore
 
 log = logging.getLogger(__name__)
+
+# Whoever follows a job reads its end long before.
+_KEEP_RECORDS = timedelta(days=1)
+
+
+def prune_records(feed: JobFeed, now: datetime) -> None:
+    """Drop the records of progress of jobs that ended long ago; the last one of each stays. Raises StoreFailed."""
+    feed.store.prune_records(now - _KEEP_RECORDS)
 
 
 async def remove_job(feed: JobFeed, files: ClipFiles, job_id: str) -> None:

@@ -8,6 +8,7 @@ when the disk must confirm it.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,22 +16,32 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from server.jobs.database import BUSY_SECONDS, open_database
 from server.jobs.job import Job
 from server.jobs.request import VideoRequest
 from server.jobs.states import JobState
 from server.jobs.store import IdempotencyConflict, IdempotencyKey, Removal, StaleJob, StoreFailed
 
+log = logging.getLogger(__name__)
+
+# The jobs that this version can read: what another one has written otherwise stays in the file, untouched.
+_SET_ASIDE = (
+    "CREATE TEMP TABLE unreadable (number INTEGER PRIMARY KEY)",
+    "CREATE TEMP VIEW readable AS SELECT * FROM main.jobs WHERE number NOT IN (SELECT number FROM temp.unreadable)",
+)
 _CLAIM = """
     UPDATE jobs SET record = json_set(record, '$.state', 'loading', '$.queue_position', NULL,
                                       '$.sequence', sequence + 1, '$.updated_at', ?)
-    WHERE number = (SELECT number FROM jobs WHERE state = 'queued' ORDER BY number LIMIT 1)
+    WHERE number = (SELECT number FROM readable WHERE state = 'queued' ORDER BY number LIMIT 1)
     RETURNING number, sequence, record, request
 """
 _RENUMBER = """
     UPDATE jobs SET record = json_set(record, '$.queue_position', place.position,
                                       '$.sequence', sequence + 1, '$.updated_at', ?)
-    FROM (SELECT number, row_number() OVER (ORDER BY number) AS position FROM jobs WHERE state = 'queued') AS place
+    FROM (SELECT number, row_number() OVER (ORDER BY number) AS position FROM readable WHERE state = 'queued')
+         AS place
     WHERE jobs.number = place.number AND json_extract(record, '$.queue_position') IS NOT place.position
     RETURNING id, number, sequence, record
 """
@@ -45,6 +56,11 @@ class SqliteJobStore:
         Raises DatabaseError with the code `database_too_new`, `database_damaged` or `database_locked`.
         """
         self._connection = open_database(path, busy_seconds)
+        try:
+            self._set_aside()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the files."""
@@ -63,7 +79,9 @@ class SqliteJobStore:
             ).fetchone()
             connection.execute("INSERT INTO records VALUES (?, ?, ?)", (number, job.sequence, record))
             if key is not None:
-                connection.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?)", (key.key, key.body_hash, number))
+                connection.execute(
+                    "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?)", (key.key, key.body_hash, number)
+                )
         return job
 
     def find_by_key(self, key: IdempotencyKey) -> Job | None:
@@ -106,7 +124,7 @@ class SqliteJobStore:
 
     def get(self, job_id: str) -> Job | None:
         """The latest record of a job, or None."""
-        jobs = self._select("SELECT record, request FROM jobs WHERE id = ?", job_id)
+        jobs = self._select("SELECT record, request FROM readable WHERE id = ?", job_id)
         return jobs[0] if jobs else None
 
     def records_after(self, job_id: str, sequence: int, limit: int = 64) -> list[Job]:
@@ -115,7 +133,7 @@ class SqliteJobStore:
         Of a job that ended long ago only the last one may be left.
         """
         return self._select(
-            "SELECT records.record, request FROM records JOIN jobs ON number = job "
+            "SELECT records.record, request FROM records JOIN readable ON number = job "
             "WHERE id = ? AND records.sequence > ? ORDER BY records.sequence LIMIT ?",
             job_id,
             # A client's number may be larger than SQLite's integers.
@@ -128,7 +146,7 @@ class SqliteJobStore:
     ) -> list[Job]:
         """Jobs, the newest first; only those that came before the job `before`, or are in `state`."""
         return self._select(
-            "SELECT record, request FROM jobs WHERE (?1 IS NULL OR state = ?1) "
+            "SELECT record, request FROM readable WHERE (?1 IS NULL OR state = ?1) "
             "AND (?2 IS NULL OR number < (SELECT number FROM jobs WHERE id = ?2)) ORDER BY number DESC LIMIT ?3",
             state,
             before,
@@ -138,22 +156,28 @@ class SqliteJobStore:
     def queued(self, limit: int | None = None) -> list[Job]:
         """The jobs that wait, in the order in which they will run; the first `limit` of them."""
         return self._select(
-            "SELECT record, request FROM jobs WHERE state = 'queued' ORDER BY number LIMIT ?",
+            "SELECT record, request FROM readable WHERE state = 'queued' ORDER BY number LIMIT ?",
             -1 if limit is None else limit,
         )
 
     def unfinished(self) -> list[Job]:
         """The jobs to which something will happen yet, oldest first."""
-        return self._select("SELECT record, request FROM jobs WHERE NOT finished ORDER BY number")
+        return self._select("SELECT record, request FROM readable WHERE NOT finished ORDER BY number")
 
     def finished(self) -> list[Job]:
         """The jobs to which nothing will happen any more, oldest first."""
-        return self._select("SELECT record, request FROM jobs WHERE finished ORDER BY number")
+        return self._select("SELECT record, request FROM readable WHERE finished ORDER BY number")
+
+    def unreadable(self) -> list[str]:
+        """The ids of the jobs that this version cannot read. No other method finds them."""
+        with _failures_told():
+            rows = self._connection.execute("SELECT id FROM jobs JOIN temp.unreadable USING (number)").fetchall()
+        return [job_id for (job_id,) in rows]
 
     def count_by_state(self) -> dict[JobState, int]:
         """How many jobs there are in each state that has any."""
         with _failures_told():
-            counts = self._connection.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()
+            counts = self._connection.execute("SELECT state, count(*) FROM readable GROUP BY state").fetchall()
         return {JobState(state): count for state, count in counts}
 
     def prune_records(self, ended_before: datetime) -> int:
@@ -182,9 +206,26 @@ class SqliteJobStore:
         with self._writing(durable=False) as connection:
             connection.execute("DELETE FROM removals WHERE job_id = ?", (job_id,))
 
+    def _set_aside(self) -> None:
+        """Leave out the jobs that cannot be read, and say so. Raises StoreFailed."""
+        with _failures_told():
+            for statement in _SET_ASIDE:
+                self._connection.execute(statement)
+            rows = self._connection.execute("SELECT number, id, record, request FROM jobs").fetchall()
+            for number, job_id, record, request in rows:
+                try:
+                    _job_of(record, request)
+                except ValueError as error:
+                    log.warning(
+                        "job %s cannot be read by this version and is left out; its files stay where they are: %s",
+                        job_id,
+                        _in_one_line(error),
+                    )
+                    self._connection.execute("INSERT INTO temp.unreadable VALUES (?)", (number,))
+
     def _find_by_key(self, key: IdempotencyKey) -> Job | None:
         row = self._connection.execute(
-            "SELECT body_hash, record, request FROM idempotency_keys JOIN jobs ON number = job WHERE key = ?",
+            "SELECT body_hash, record, request FROM idempotency_keys JOIN readable ON number = job WHERE key = ?",
             (key.key,),
         ).fetchone()
         if row is None:
@@ -233,7 +274,15 @@ def _job_of(record: str, request: str) -> Job:
 @lru_cache(maxsize=256)
 def _read_request(text: str) -> VideoRequest:
     """The request in a row. Frozen, so that all records of a job can share it."""
-    return VideoRequest.model_validate_json(text)
+    # A later version may have stored a field that this one does not know; the row keeps it.
+    return VideoRequest.model_validate_json(text, extra="ignore")
+
+
+def _in_one_line(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error)
 
 
 def _now() -> str:

@@ -92,6 +92,9 @@ class JobStore(Protocol):
     def finished(self) -> list[Job]:
         """The jobs to which nothing will happen any more, oldest first."""
 
+    def unreadable(self) -> list[str]:
+        """The ids of the jobs that this version cannot read. No other method finds them."""
+
     def count_by_state(self) -> dict[JobState, int]:
         """How many jobs there are in each state that has any."""
 

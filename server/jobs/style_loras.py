@@ -17,7 +17,9 @@ class StyleLoras:
         """The names, in order. They are looked up anew, so that a file put into the folder is there at once."""
         if not self._folder.is_dir():
             return []
-        return sorted(path.stem for path in self._folder.iterdir() if path.suffix == _SUFFIX and path.is_file())
+        # macOS leaves a "._name" beside a file that it copies to another disk.
+        found = (path for path in self._folder.iterdir() if path.suffix == _SUFFIX and not path.name.startswith("."))
+        return sorted(path.stem for path in found if path.is_file())
 
     def path(self, name: str) -> Path | None:
         """The file of the LoRA `name`, or None. Only names of files in the folder are found, whatever else they say."""

@@ -89,7 +89,8 @@ class Sidecar(BaseModel):
     def from_json(cls, data: bytes) -> Sidecar:
         """The sidecar in a file's contents. Raises SidecarError when it is none of this version."""
         try:
-            return cls.model_validate_json(data)
+            # What a later version has added to a request or elsewhere is left aside.
+            return cls.model_validate_json(data, extra="ignore")
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "file"

@@ -25,6 +25,8 @@ from server.media.png import replace_file
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _INCOMING = ".incoming-"
+# A file on its way, one that was not described any more, and a description that was being written.
+_HALF_DONE = re.compile(rf"{re.escape(_INCOMING)}.*|[0-9a-f]{{64}}(\.json\.new)?")
 
 
 class _Stored(BaseModel):
@@ -49,11 +51,12 @@ class UploadFolder:
         self._folder = folder
 
     def open(self) -> None:
-        """Make the folder and remove what was left half done. Raises OSError."""
+        """Make the folder and remove what was left half done. What others put there stays. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.iterdir():
-            if path.suffix != ".json" and not self._description(path.name).exists():
-                path.unlink()
+            if _HALF_DONE.fullmatch(path.name) and path.is_file() and not self._description(path.name).exists():
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def get(self, upload_id: str) -> UploadInfo | None:
         """The upload, or None when there is none of that id."""

@@ -1,7 +1,9 @@
 """What a server finds when it starts, whatever the last one died of."""
 
+import asyncio
 import os
 import shutil
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from server.jobs.clip_files import ClipFiles
 from server.jobs.feed import JobFeed
 from server.jobs.folders import DataFolders
 from server.jobs.job import Job
-from server.jobs.recovery import recover
+from server.jobs.recovery import check_finished, recover
 from server.jobs.sqlite_store import SqliteJobStore
 from server.jobs.states import JobState
 from tests.server.jobs.small_requests import REQUEST
@@ -29,6 +31,7 @@ class Server:
 
     def start(self) -> None:
         recover(self.feed, ClipFiles(self.folders), datetime.now(UTC))
+        asyncio.run(check_finished(self.feed, ClipFiles(self.folders)))
 
     def add(self, *states: JobState, clips: int = 1) -> Job:
         """A job that has come through these states; at `succeeded` its clips are there."""
@@ -138,7 +141,7 @@ def test_a_job_has_not_succeeded_without_its_files(server: Server) -> None:
 def test_temporary_files_go_and_previews_of_finished_jobs_stay(server: Server) -> None:
     done = server.add(LOADING, RUNNING, DECODING, ENCODING, JobState.SUCCEEDED)
     at_work = server.add(LOADING, RUNNING)
-    for job_id in (done.id, at_work.id, "unknown"):
+    for job_id in (done.id, at_work.id, "f" * 32):
         server.folders.preview(job_id).parent.mkdir()
         server.folders.preview(job_id).touch()
     (server.folders.clips / f".partial-{at_work.id}").mkdir()
@@ -152,8 +155,77 @@ def test_what_somebody_else_has_put_into_the_folder_stays(server: Server) -> Non
     """Also when the database is new: it may have been lost, and the clips must not be."""
     stranger = write_clip_folder(server.folders.clips, "f" * 32, REQUEST)
     (server.folders.clips / "notes").mkdir()
+    # A Synology disk station makes such a folder in every other.
+    for folder in (server.folders.clips, server.folders.jobs):
+        (folder / "@eaDir").mkdir()
+        (folder / "@eaDir" / "thumbnail").touch()
+        (folder / "notes.txt").touch()
     server.start()
-    assert server.clip_folders() == sorted([stranger.name, "notes"])
+    assert server.clip_folders() == sorted([stranger.name, "notes", "@eaDir", "notes.txt"])
+    assert sorted(path.name for path in server.folders.jobs.rglob("*")) == ["@eaDir", "notes.txt", "thumbnail"]
+
+
+def test_the_start_does_not_look_at_every_frame_of_every_clip(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.add(LOADING, RUNNING, DECODING, ENCODING, JobState.SUCCEEDED)
+    asked: list[str] = []
+    monkeypatch.setattr(ClipFiles, "has", lambda _, clip: asked.append(clip.name) or True)
+    recover(server.feed, ClipFiles(server.folders), datetime.now(UTC))
+    assert asked == []
+    asyncio.run(check_finished(server.feed, ClipFiles(server.folders)))
+    assert len(asked) == 1
+
+
+def test_a_job_that_this_version_cannot_read_is_left_out_and_its_files_stay(server: Server, caplog) -> None:
+    """A later version has stored it, and this one has been installed again."""
+    good = server.add(LOADING, RUNNING, DECODING, ENCODING, JobState.SUCCEEDED)
+    strange = server.add(LOADING, RUNNING, DECODING, ENCODING, JobState.SUCCEEDED)
+    waiting = server.add()
+    server.store.close()
+    with sqlite3.connect(server.folders.database) as connection:
+        connection.execute(
+            "UPDATE jobs SET record = json_set(record, '$.state', 'dreaming') WHERE id = ?", (strange.id,)
+        )
+        connection.execute("UPDATE jobs SET request = json_set(request, '$.width', 'wide') WHERE id = ?", (waiting.id,))
+    connection.close()
+    server.folders.preview(strange.id).parent.mkdir()
+    server.folders.preview(strange.id).touch()
+
+    again = Server(server.folders.root)
+    again.start()
+    assert again.store.newest_first() == [good]
+    assert again.store.get(strange.id) is again.store.get(waiting.id) is again.store.claim() is None
+    assert again.store.count_by_state() == {JobState.SUCCEEDED: 1}
+    assert again.folders.preview(strange.id).exists()
+    assert strange.clips[0].name in again.clip_folders()
+    assert [job_id for job_id in (strange.id, waiting.id) if job_id not in caplog.text] == []
+    new = again.store.add(Job.create(REQUEST, queue_position=1))
+    assert again.store.renumber_queue() == []
+    claimed = again.store.claim()
+    assert claimed is not None
+    assert claimed.id == new.id
+
+
+def test_fields_that_this_version_does_not_know_stay_in_the_row(server: Server) -> None:
+    job = server.add()
+    server.store.close()
+    with sqlite3.connect(server.folders.database) as connection:
+        connection.execute(
+            "UPDATE jobs SET request = json_set(request, '$.camera', 'orbit', '$.style_loras', "
+            """json('[{"name": "ink", "strength": 1.0, "blocks": 3}]')), record = json_set(record, '$.mood', 'good')"""
+        )
+    connection.close()
+
+    again = Server(server.folders.root)
+    again.start()
+    known = again.now(job)
+    assert known.request.prompt == job.request.prompt
+    assert [lora.name for lora in known.request.style_loras] == ["ink"]
+    again.store.update(known.moved_to(JobState.LOADING))
+    again.store.close()
+    with sqlite3.connect(server.folders.database) as connection:
+        ((camera,),) = connection.execute("SELECT json_extract(request, '$.camera') FROM jobs").fetchall()
+    connection.close()
+    assert camera == "orbit"
 
 
 def test_a_removal_that_was_cut_short_is_finished(server: Server) -> None:

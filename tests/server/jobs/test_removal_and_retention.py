@@ -127,6 +127,19 @@ def test_the_oldest_go_when_all_together_are_too_large(tmp_path: Path) -> None:
     play(scene, tmp_path)
 
 
+def test_the_records_of_progress_go_though_everything_stays(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        job = await finished(stage)
+        records = stage.store.records_after(job.id, 0)
+        await retention(stage).sweep()
+        assert stage.store.records_after(job.id, 0) == records
+        await stage.clock.advance(2 * DAY)
+        await retention(stage).sweep()
+        assert stage.store.records_after(job.id, 0) == records[-1:]
+
+    play(scene, tmp_path)
+
+
 def test_it_goes_on_by_itself(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         job = await finished(stage)

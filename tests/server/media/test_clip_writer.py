@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from server.jobs.request import VideoRequest
+from server.jobs.request import StyleLora, VideoRequest
 from server.launch import module_environment
 from server.media import clip as clip_module
 from server.media.clip import write_clip
@@ -197,3 +198,16 @@ def test_a_sidecar_survives_being_written_and_read(
 def test_what_is_no_sidecar_is_refused_with_a_sentence(data: bytes) -> None:
     with pytest.raises(SidecarError, match="no clip that this version can read"):
         Sidecar.from_json(data)
+
+
+def test_a_sidecar_of_a_later_version_with_more_in_it_can_be_read(tmp_path: Path) -> None:
+    model = SidecarModel(name="mini", title="Mini", licence="GPL-3.0-or-later")
+    sidecar = Sidecar(
+        job="1", request=REQUEST, fps=8, frame_count=1, width=16, height=8, model=model, versions={}, created_at="",
+        sha256={},
+    )  # fmt: skip
+    later = json.loads(sidecar.to_json())
+    later["mood"] = "good"
+    later["request"] |= {"camera": "orbit", "style_loras": [{"name": "ink", "strength": 1.0, "blocks": 3}]}
+    read = Sidecar.from_json(json.dumps(later).encode())
+    assert read.request == REQUEST.model_copy(update={"style_loras": (StyleLora(name="ink"),)})

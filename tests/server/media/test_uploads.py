@@ -66,6 +66,21 @@ def test_what_a_killed_server_left_half_done_goes_at_the_next_start(uploads: Upl
     assert len(list((tmp_path / "uploads").iterdir())) == 2
 
 
+def test_what_others_put_into_the_folder_stays_and_does_not_keep_it_from_opening(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    for name in ("@eaDir", "ab" * 32, ".incoming-folder", "x.json"):
+        (folder / name).mkdir(parents=True)
+    for name in ("notes.txt", ".DS_Store", "Thumbs.db"):
+        (folder / name).write_bytes(b"of somebody else")
+    before = sorted(path.name for path in folder.iterdir())
+    uploads = UploadFolder(folder)
+    uploads.open()
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert list(uploads.all()) == []
+    kept, _ = send(uploads, png())
+    assert list(uploads.all()) == [kept]
+
+
 def test_removing(uploads: UploadFolder, tmp_path: Path) -> None:
     kept, _ = send(uploads, png())
     uploads.remove(kept.id)
