@@ -44,6 +44,7 @@ def place_in_compositor(clip: Clip | Sequence, scene: bpy.types.Scene, placement
             f"The compositor of {scene.name} is linked from another file. Make it local to place a clip in it.",
             code="linked",
         )
+    sequence.check_countable()
     frames = load_frames(sequence, sequence.name)
     tree = compat.ensure_compositor_tree(scene)
     scene.render.use_compositing = True

@@ -28,6 +28,7 @@ def place_plane(
     sequence = as_sequence(clip)
     # Tried first, because a scene without a camera should not be left with half a plane.
     placement.size(scene, 1.0)
+    sequence.check_countable()
     frames = load_frames(sequence, sequence.name)
     box = Box.of(sequence.canvas, frames.width, frames.height)
     material, texture, shown = build_material(sequence.name, frames.image, placement.look)

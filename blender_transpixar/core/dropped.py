@@ -1,13 +1,10 @@
 """Which clips are meant by a handful of files."""
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .clip import SIDECAR_SUFFIX
-
-# The last number in a name counts, as in Blender: shot2_0001.png is picture 1.
-_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
+from .sequence import split_name
 
 
 def one_of_each(paths: Iterable[Path]) -> Iterator[Path]:
@@ -24,7 +21,8 @@ def one_of_each(paths: Iterable[Path]) -> Iterator[Path]:
         elif path.parent in folders:
             continue
         else:
-            which = path.with_name(_NUMBER.sub("#", path.stem) + path.suffix)
+            split = split_name(path.name)
+            which = path if split is None else path.with_name(f"{split[0]}#{split[2]}")
         if which not in seen:
             seen.add(which)
             yield path

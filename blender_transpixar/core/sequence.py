@@ -1,9 +1,10 @@
 """Numbered pictures on disk: a clip's, or any others with an alpha channel."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from .clip import SIDECAR_SUFFIX, Canvas, Clip
@@ -12,15 +13,19 @@ from .finishing import repeats
 
 PICTURE_SUFFIXES = (".png", ".exr", ".tif", ".tiff")
 
-# The last number in a name counts, as in Blender: shot2_0001.png is picture 1.
-_NUMBERED = re.compile(r"(?P<head>.*?)(?P<number>[0-9]{1,9})(?P<tail>[^0-9]*)", re.DOTALL)
+# The last number before the ending counts, as in Blender: shot2_0001.png is picture 1. A dash is a sign at the
+# beginning and after anything but a letter or digit: a_-0001.png is picture -1, and shot-0001.png picture 1.
+_NUMBERED = re.compile(r"(?P<head>.*?)(?P<number>(?:(?<![^\W_])-)?[0-9]+)(?P<tail>[^0-9]*)", re.DOTALL)
+# What Blender counts with; longer numbers are times or dates.
+_LARGEST_NUMBER = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
     """Pictures `first` to `first` + `frame_count` - 1, whose numbers have at least `digits` digits.
 
-    `fps` is None when nothing says it. `clip` is the clip they are, None for other pictures.
+    `fps` is None when nothing says it. `clip` is the clip they are, None for other pictures. `numbers` is how each
+    number is written; empty when Blender can count so.
     """
 
     folder: Path
@@ -31,6 +36,7 @@ class Sequence:
     frame_count: int
     fps: Fraction | None = None
     clip: Clip | None = None
+    numbers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,14 +70,25 @@ class Sequence:
 
     def file_name(self, index: int) -> str:
         """The name of the picture `index`, counted from 0."""
-        return f"{self.head}{str(self.first + index).zfill(self.digits)}{self.tail}"
+        number = self.numbers[index] if self.numbers else str(self.first + index).zfill(self.digits)
+        return f"{self.head}{number}{self.tail}"
+
+    def check_countable(self) -> None:
+        """Raises InvalidClipError when Blender cannot count through the files, which only strips do without."""
+        if self.numbers:
+            last = self.frame_count - 1
+            raise InvalidClipError(
+                f"Blender cannot count from {self.file_name(0)} to {self.file_name(last)}. Number the pictures from 0 "
+                "on, all with as many digits, or place them as a strip."
+            )
 
     @classmethod
     def of(cls, clip: Clip) -> "Sequence":
         """A clip's pictures."""
         sidecar = clip.sidecar
-        head, number, tail = _split(next(sidecar.frame_names()))
-        return cls(clip.folder, head, tail, len(number), sidecar.first_frame, sidecar.frame_count, sidecar.fps, clip)
+        head, _, after = sidecar.pattern.partition("%0")
+        digits, _, tail = after.partition("d")
+        return cls(clip.folder, head, tail, int(digits), sidecar.first_frame, sidecar.frame_count, sidecar.fps, clip)
 
     @classmethod
     def open(cls, path: Path) -> "Sequence":
@@ -99,13 +116,26 @@ def _clip_with(picture: Path) -> Clip | None:
     return None
 
 
+def split_name(name: str) -> tuple[str, str, str] | None:
+    """What stands before a picture's number, the number, and what stands behind it; None when it has none.
+
+    The server numbers by the same rule.
+    """
+    stem, dot, ending = name.rpartition(".")
+    numbered = _NUMBERED.fullmatch(stem)
+    # macOS puts a file of its own beside every other one on foreign disks: ._0001.png.
+    if numbered is None or name.startswith(".") or abs(int(numbered["number"])) > _LARGEST_NUMBER:
+        return None
+    return numbered["head"], numbered["number"], numbered["tail"] + dot + ending
+
+
 def _sequence_with(picture: Path) -> Sequence:
-    numbered = _NUMBERED.fullmatch(picture.name)
-    if numbered is None:
+    split = split_name(picture.name)
+    if split is None:
         raise InvalidClipError(
             f"{picture.name} has no number in its name. Choose a picture of a sequence, such as smoke_0001.png."
         )
-    head, tail = numbered["head"], numbered["tail"]
+    head, _, tail = split
     return _gathered(picture.parent, head, tail, _numbers_in(picture.parent)[head, tail])
 
 
@@ -121,31 +151,29 @@ def _only_sequence_in(folder: Path) -> Sequence:
     return _gathered(folder, head, tail, numbers)
 
 
-def _numbers_in(folder: Path) -> dict[tuple[str, str], dict[int, str]]:
-    """The sequences of a folder by what stands before and behind the number: each number, and how it is written."""
-    found: dict[tuple[str, str], dict[int, str]] = {}
+def _numbers_in(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """The sequences of a folder by what stands before and behind the number, and how each number is written."""
+    found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(folder.iterdir()):
-        numbered = _NUMBERED.fullmatch(path.name)
-        if numbered is not None and path.suffix.lower() in PICTURE_SUFFIXES:
-            numbers = found.setdefault((numbered["head"], numbered["tail"]), {})
-            numbers.setdefault(int(numbered["number"]), numbered["number"])
+        split = split_name(path.name)
+        if split is not None and path.suffix.lower() in PICTURE_SUFFIXES:
+            head, number, tail = split
+            found.setdefault((head, tail), []).append(number)
     return found
 
 
-def _gathered(folder: Path, head: str, tail: str, numbers: Mapping[int, str]) -> Sequence:
-    first, last = min(numbers), max(numbers)
-    sequence = Sequence(folder, head, tail, len(numbers[first]), first, last - first + 1)
-    for index in range(min(sequence.frame_count, len(numbers) + 1)):
-        if numbers.get(first + index) is None or f"{head}{numbers[first + index]}{tail}" != sequence.file_name(index):
+def _gathered(folder: Path, head: str, tail: str, written: Iterable[str]) -> Sequence:
+    numbers = sorted(written, key=int)
+    first, digits = int(numbers[0]), len(numbers[0])
+    for index, (number, following) in enumerate(pairwise(numbers), start=1):
+        if int(following) == int(number):
+            one, other = f"{head}{number}{tail}", f"{head}{following}{tail}"
+            raise InvalidClipError(f"{one} and {other} have the same number in {folder}. Move one of them away.")
+        if int(following) != first + index:
+            missing = f"{head}{str(first + index).zfill(digits)}{tail}"
             raise InvalidClipError(
-                f"{sequence.file_name(index)} is missing in {folder}. Render it again, or move the pictures that "
-                "belong together into a folder of their own."
+                f"{missing} is missing in {folder}. Render it again, or move the pictures that belong together into a "
+                "folder of their own."
             )
-    return sequence
-
-
-def _split(name: str) -> tuple[str, str, str]:
-    numbered = _NUMBERED.fullmatch(name)
-    if numbered is None:
-        raise InvalidClipError(f"{name} has no number in its name. Make the clip again.")
-    return numbered["head"], numbered["number"], numbered["tail"]
+    is_counted = first >= 0 and all(str(int(number)).zfill(digits) == number for number in numbers)
+    return Sequence(folder, head, tail, digits, first, len(numbers), numbers=() if is_counted else tuple(numbers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -15,12 +14,10 @@ from server.media.errors import MediaError
 from server.media.formats import FORMATS, Format, check_target, export
 from server.media.images import SUFFIXES as IMAGE_SUFFIXES
 from server.media.naming import SIDECAR_SUFFIX
+from server.media.numbering import name_without_number
 from server.media.sprite_sheet import SHEET_NAME
 from server.media.steps.recipe import Recipe
 from server.media.stream import ClipStream
-
-# `_0001`, `.0001`, `_####`, `%04d` at the end of an image's name.
-_NUMBER = re.compile(r"[_.\- ]?(\d+|#+|%0?\d*d)$")
 
 
 def main(arguments: list[str]) -> int:
@@ -122,16 +119,14 @@ def _stem(path: Path) -> str:
     clip = _clip_itself(path)
     if clip.is_dir():
         return clip.name
-    stem = clip.stem
-    if clip.suffix.lower() in IMAGE_SUFFIXES:
-        stem = _NUMBER.sub("", stem) or stem
-    return stem
+    is_image = clip.suffix.lower() in IMAGE_SUFFIXES
+    return (name_without_number(clip) if is_image else "") or clip.stem
 
 
 def _clip_itself(path: Path) -> Path:
     """The folder, when a path names a sidecar or a frame that has only a number for a name; else the path."""
     real = path.resolve()
-    alone = real.suffix.lower() in IMAGE_SUFFIXES and not _NUMBER.sub("", real.stem)
+    alone = real.suffix.lower() in IMAGE_SUFFIXES and not name_without_number(real)
     return real.parent if alone or real.suffix.lower() == SIDECAR_SUFFIX else real
 
 

@@ -12,9 +12,13 @@ from pathlib import Path
 from server.media.errors import MediaError
 from server.media.images import SUFFIXES
 
-# `shot.v2_0012.png`: the last number of the name is the frame's.
-_NUMBERED = re.compile(r"^(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\.[^.]+)$")
-_PATTERN = re.compile(r"^(?P<prefix>.*?)(?:%0?\d*d|#+)(?P<suffix>\.[^.]+)$")
+# Of the name without its ending. The last number is the frame's: `shot.v2_0012`. A dash is a sign at the beginning and
+# after anything but a letter or digit: `shot_-0012` is frame -12, `shot-0012` frame 12. The add-on has the same rule.
+_NUMBERED = re.compile(r"(?P<head>.*?)(?P<number>(?:(?<![^\W_])-)?[0-9]+)(?P<tail>[^0-9]*)", re.DOTALL)
+# What Blender counts with; longer numbers are times or dates.
+_LARGEST_NUMBER = 2**31 - 1
+# As Nuke (`%04d`, `####`) and After Effects (`[####]`, `[0001-0100]`) show the number of a sequence.
+_PLACE = re.compile(r"%0?[0-9]*d|\[#+\]|\[[0-9]+(?:-[0-9]+)?\]|#+")
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class ImageSequence:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether the name stands for a sequence: `shot_%04d.png`, `shot_####.png`."""
-    return bool(_PATTERN.match(path.name))
+    """Whether the name stands for a sequence: `shot_%04d.png`, `shot_####.png`, `shot_[0001-0100].png`."""
+    return _PLACE.search(path.name) is not None and not path.exists()
 
 
 def image_sequence(path: Path) -> ImageSequence:
@@ -38,24 +42,49 @@ def image_sequence(path: Path) -> ImageSequence:
     """
     if path.is_dir():
         return _only_one(path, _sequences(path.iterdir()))
-    pattern = _PATTERN.match(path.name)
-    key = pattern or _NUMBERED.match(path.name)
-    if key is None:
-        return ImageSequence(path.name, [path], 1)
     if not path.parent.is_dir():
         raise MediaError(f"There is no folder {path.parent}.")
-    if pattern is None and not path.is_file():
+    if is_pattern(path):
+        return _checked(*_matching(path))
+    if not path.is_file():
         raise MediaError(f"There is no file {path}.")
-    found = _sequences(path.parent.iterdir()).get((key["prefix"], key["suffix"]))
-    if not found:
-        raise MediaError(f"There is no numbered image {path.name} in {path.parent}.")
-    return _checked(key["prefix"], key["suffix"], found)
+    split = split_name(path.name)
+    if split is None:
+        return ImageSequence(path.name, [path], 1)
+    head, _, tail = split
+    return _checked(head, tail, _sequences(path.parent.iterdir()).get((head, tail)) or [(int(split[1]), path)])
 
 
 def sequence_patterns(folder: Path) -> list[Path]:
     """The pattern of every sequence that lies in a folder (`folder/shot_####.png`), sorted; gaps do not matter here."""
     found = _sequences(folder.iterdir())
     return sorted(folder / _name(prefix, suffix, files) for (prefix, suffix), files in found.items())
+
+
+def split_name(name: str) -> tuple[str, str, str] | None:
+    """What stands before a frame's number, the number, and what stands behind it; None when it has none."""
+    stem, dot, ending = name.rpartition(".")
+    numbered = _NUMBERED.fullmatch(stem)
+    # macOS puts a file of its own beside every other one on foreign disks: `._0001.png`.
+    if numbered is None or name.startswith(".") or abs(int(numbered["number"])) > _LARGEST_NUMBER:
+        return None
+    return numbered["head"], numbered["number"], numbered["tail"] + dot + ending
+
+
+def name_without_number(path: Path) -> str:
+    """What to call the sequence of a frame or pattern, without its ending: `shot_rgb` for `shot_0001_rgb.png`."""
+    name = path.name
+    if is_pattern(path):
+        *_, place = _PLACE.finditer(name)
+        head, tail = name[: place.start()], name[place.end() :]
+    else:
+        split = split_name(name)
+        if split is None:
+            return path.stem
+        head, _, tail = split
+    if head.endswith("[") and tail.startswith("]"):
+        head, tail = head[:-1], tail[1:]
+    return head.rstrip("_.- ") + tail.rpartition(".")[0]
 
 
 Files = dict[tuple[str, str], list[tuple[int, Path]]]
@@ -65,10 +94,32 @@ def _sequences(files: Iterable[Path]) -> Files:
     """Files by what stands before and after their number."""
     found: Files = defaultdict(list)
     for file in files:
-        key = _NUMBERED.match(file.name)
-        if key and key["suffix"].lower() in SUFFIXES and not file.name.startswith(".") and file.is_file():
-            found[key["prefix"], key["suffix"]].append((int(key["number"]), file))
+        split = split_name(file.name)
+        if split and file.suffix.lower() in SUFFIXES and file.is_file():
+            head, number, tail = split
+            found[head, tail].append((int(number), file))
     return found
+
+
+def _matching(pattern: Path) -> tuple[str, str, list[tuple[int, Path]]]:
+    """What stands before and after the number in a pattern, and the files with their numbers. Raises MediaError.
+
+    The number may stand anywhere in the name, because the pattern says where.
+    """
+    *_, place = _PLACE.finditer(pattern.name)
+    prefix, suffix = pattern.name[: place.start()], pattern.name[place.end() :]
+    tried = [(prefix, suffix)]
+    if place[0].startswith("["):
+        # After Effects shows brackets that the files do not have, but names can have them.
+        tried.insert(0, (prefix + "[", "]" + suffix))
+    for before, after in tried:
+        sign = "" if before[-1:].isalnum() else "-?"
+        number = re.compile(re.escape(before) + f"({sign}[0-9]+)" + re.escape(after))
+        names = [(number.fullmatch(file.name), file) for file in pattern.parent.iterdir()]
+        found = [(int(match[1]), file) for match, file in names if match and file.is_file()]
+        if found:
+            return before, after, found
+    raise MediaError(f"There is no numbered image {pattern.name} in {pattern.parent}.")
 
 
 def _only_one(folder: Path, found: Files) -> ImageSequence:
@@ -105,7 +156,7 @@ def _is_plausible(numbers: list[int]) -> bool:
 
 
 def _name(prefix: str, suffix: str, files: list[tuple[int, Path]]) -> str:
-    digits = len(files[0][1].name) - len(prefix) - len(suffix)
+    digits = len(files[0][1].name.removeprefix(prefix).removesuffix(suffix).lstrip("-"))
     return f"{prefix}{'#' * digits}{suffix}"
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from blender_transpixar.core.errors import InvalidClipError
 from blender_transpixar.core.sequence import Sequence
 from tests.addon.made_clips import write_clip
+from tests.numbered_names import CASES, Case
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -59,6 +60,23 @@ def test_what_cannot_be_placed_says_what_to_choose(tmp_path: Path):
         Sequence.open(tmp_path)
     with pytest.raises(InvalidClipError, match="no numbered pictures"):
         Sequence.open(touch(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.program for case in CASES])
+def test_numbered_names_as_programs_write_them(tmp_path: Path, case: Case):
+    touch(tmp_path / "shot", *case.names)
+    asked = tmp_path / "shot" / case.asked
+    if not case.sequence:
+        with pytest.raises(InvalidClipError, match=r"\.png"):
+            Sequence.open(asked)
+        return
+    sequence = Sequence.open(asked)
+    assert tuple(map(sequence.file_name, range(sequence.frame_count))) == case.sequence
+    if case.countable:
+        sequence.check_countable()
+    else:
+        with pytest.raises(InvalidClipError, match="place them as a strip"):
+            sequence.check_countable()
 
 
 @given(

@@ -1,3 +1,4 @@
+import shutil
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -401,3 +402,23 @@ def test_a_multilayer_exr_is_called_one_and_nothing_is_placed(scene: bpy.types.S
         with pytest.raises(RuntimeError, match=r"pass_0001\.exr is a multilayer EXR.*Save it as OpenEXR"):
             operator(filepath=str(tmp_path / "pass_0001.exr"))
     assert (len(bpy.data.images), len(bpy.data.objects)) == before
+
+
+def test_a_plane_counts_as_blender_does_and_says_so_where_blender_cannot(scene: bpy.types.Scene, tmp_path: Path):
+    set_up(scene, samples=1)
+    frames = sorted(write_clip(tmp_path / "clip", count=3, fps=24).glob("*.png"))
+    for folder, names in (
+        ("middle", ("v2_0009_rgb.png", "v2_0010_rgb.png", "v2_0011_rgb.png")),
+        ("negative", ("a_-0001.png", "a_0000.png", "a_0001.png")),
+    ):
+        (tmp_path / folder).mkdir()
+        for name, frame in zip(names, frames, strict=True):
+            shutil.copy(frame, tmp_path / folder / name)
+    place(tmp_path / "middle" / "v2_0010_rgb.png")
+    shown = [shown_clip_frame(render(scene, START + index, tmp_path / "out.png")) for index in range(3)]
+    assert shown == [1, 2, 3]
+    with pytest.raises(RuntimeError, match=r"cannot count from a_-0001\.png to a_0001\.png.*as a strip"):
+        bpy.ops.transpixar.place_plane(filepath=str(tmp_path / "negative" / "a_0000.png"))
+    assert bpy.ops.transpixar.place_strip(filepath=str(tmp_path / "negative" / "a_0000.png")) == {"FINISHED"}
+    strip = scene.sequence_editor.active_strip
+    assert [element.filename for element in strip.elements] == ["a_-0001.png", "a_0000.png", "a_0001.png"]
