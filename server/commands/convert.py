@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="CLIP",
-        help="a clip folder, an image sequence (its folder, a frame, or shot_####.png), a movie, a WebP, the JSON file "
-        "of a sprite sheet, or a folder with fgr and pha",
+        help="a clip folder, an image sequence (its folder, a frame, or shot_####.png), a movie, an animated picture, "
+        "the JSON file of a sprite sheet, or a folder with fgr and pha",
     )
     parser.add_argument("--to", required=True, choices=list(FORMATS), metavar="FORMAT", help="one of those below")
     parser.add_argument(

@@ -6,8 +6,11 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from server.media.animation import SUFFIXES as ANIMATION_SUFFIXES
+from server.media.animation import open_animation
 from server.media.errors import MediaError
 from server.media.images import SUFFIXES as IMAGE_SUFFIXES
+from server.media.images import is_animated_png
 from server.media.matte import with_matte
 from server.media.movie_reader import SUFFIXES as MOVIE_SUFFIXES
 from server.media.movie_reader import open_movie
@@ -17,7 +20,6 @@ from server.media.sequence_reader import open_sequence
 from server.media.sidecar import Sidecar, SidecarError
 from server.media.sprite_sheet import open_sprite_sheet
 from server.media.stream import AlphaMode, ClipStream
-from server.media.webp import open_webp
 
 # Names of colour and alpha as matting data sets have them, beside each other in one folder.
 COLOUR_NAME, MATTE_NAME = "fgr", "pha"
@@ -31,13 +33,13 @@ def open_clip(
     matte: Path | None = None,
     layer: str | None = None,
 ) -> ClipStream:
-    """Open a clip of any kind; nothing is decoded before its frames are asked for.
+    """Open a clip of any kind; its frames are read when they are asked for.
 
     `path` is one of: a clip folder or its sidecar; a folder with numbered images, one of them, or their pattern
-    (`shot_####.exr`, `shot_%04d.png`); a movie; an animated WebP; the JSON file of a sprite sheet or its folder; a
-    folder with `fgr` and `pha`. `fps` and `alpha` replace what the files say of themselves; `alpha="opaque"` takes a
-    clip that has no alpha. `matte` is another of these, whose brightness becomes the alpha. `layer` names a layer of
-    OpenEXR files; else the one that is the whole picture is taken.
+    (`shot_####.exr`, `shot_%04d.png`); a movie; an animated WebP, GIF, PNG or AVIF; the JSON file of a sprite sheet or
+    its folder; a folder with `fgr` and `pha`. `fps` and `alpha` replace what the files say of themselves;
+    `alpha="opaque"` takes a clip that has no alpha. `matte` is another of these, whose brightness becomes the alpha.
+    `layer` names a layer of OpenEXR files; else the one that is the whole picture is taken.
 
     Raises MediaError when there is nothing that can be read, with a sentence that names the file or frame.
     """
@@ -60,16 +62,16 @@ def _open(path: Path, fps: Fraction | None, alpha: AlphaMode | None, layer: str 
         return open_movie(path, fps=fps, alpha=alpha)
     if is_pattern(path):
         return open_sequence(image_sequence(path), fps=fps, alpha=alpha, layer=layer)
-    if suffix == ".webp":
-        sequence = image_sequence(path) if path.is_file() else None
+    if suffix in ANIMATION_SUFFIXES or (suffix == ".png" and is_animated_png(path)):
+        sequence = image_sequence(path) if path.is_file() and suffix in IMAGE_SUFFIXES else None
         if sequence is None or len(sequence.files) == 1:
-            return open_webp(path, fps=fps, alpha=alpha)
+            return open_animation(path, fps=fps, alpha=alpha)
         return open_sequence(sequence, fps=fps, alpha=alpha)
     if suffix in IMAGE_SUFFIXES:
         return open_sequence(image_sequence(path), fps=fps, alpha=alpha, layer=layer)
     if not path.exists():
         raise MediaError(f"There is no file or folder {path}.")
-    kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES | MOVIE_SUFFIXES))
+    kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES | ANIMATION_SUFFIXES | MOVIE_SUFFIXES))
     raise MediaError(f"{path.name} is of no known kind; clips are folders, sidecars, sprite sheets (json) or {kinds}.")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import OpenImageIO as oiio
+from PIL import Image
 
 from server.media.colour import Frame, Integers
 from server.media.errors import MediaError
@@ -74,6 +75,16 @@ def read_image(path: Path, layer: str | None = None) -> tuple[ImageFacts, Frame]
     elif not np.isfinite(rgba).all():
         raise MediaError(f"{path.name} holds values that are no numbers (NaN or infinity); render it again.")
     return facts, _in_display_window(rgba, spec)
+
+
+def is_animated_png(path: Path) -> bool:
+    """Whether a file is a PNG of several pictures, of which OpenImageIO reads one without a word."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return bool(getattr(image, "is_animated", False))
+    # Whatever Pillow came upon, OpenImageIO tells what is wrong with a damaged file.
+    except Exception:
+        return False
 
 
 def write_image(path: Path, pixels: Integers | Frame, attributes: Mapping[str, object], *, half: bool = False) -> None:
@@ -165,9 +176,9 @@ def _facts(path: Path, image: oiio.ImageInput, wanted: str | None) -> tuple[Imag
     kind = image.format_name()
     is_exr = kind == "openexr"
     parts = _parts(image)
-    if not is_exr and len(parts) > 1 and kind != "tiff":
+    if (kind == "webp" and len(parts) > 1) or (kind == "png" and is_animated_png(path)):
         raise MediaError(
-            f"{path.name} is an animation of {len(parts)} pictures; name it alone, without other numbered files."
+            f"{path.name} is an animation, not a frame of one; move it into a folder of its own and name it alone."
         )
     if wanted and not is_exr:
         raise MediaError(f"{path.name} has no layers, only OpenEXR files have; leave out --layer.")

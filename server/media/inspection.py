@@ -16,7 +16,10 @@ from server.media.uploaded_video import MAX_FRAMES, FfmpegFailed, FfmpegTimeout,
 
 log = logging.getLogger(__name__)
 
-_KINDS = "PNG, JPEG, WebP or TIFF as an image, MP4, MOV, MKV, WebM, AVI, MPEG, MXF or GIF as a video"
+_KINDS = (
+    "PNG, JPEG, WebP, TIFF, GIF or AVIF as an image, MP4, MOV, MKV, WebM, AVI, MPEG, MXF or an animated GIF, PNG or "
+    "WebP as a video"
+)
 
 
 class UploadNotUsable(Exception):
@@ -71,8 +74,7 @@ def _inspect_video(path: Path) -> Inspected:
 
 
 def _first_frame_has_alpha(path: Path) -> bool:
-    # The PNG encoder is given alpha exactly when the video has it. VP8 and VP9 keep theirs in a second stream that
-    # ffmpeg's own decoders leave out.
+    # The PNG encoder is given alpha exactly when the video has it.
     png = read_video(path, ["-c:v", "png", "-f", "image2pipe"], frames=1)
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         return image.has_transparency_data

@@ -71,6 +71,16 @@ def split_name(name: str) -> tuple[str, str, str] | None:
     return numbered["head"], numbered["number"], numbered["tail"] + dot + ending
 
 
+def numbered_alike(path: Path) -> list[Path]:
+    """The files beside an image whose names differ in its number only, itself included, whatever their kind."""
+    split = split_name(path.name)
+    if split is None:
+        return [path]
+    head, _, tail = split
+    others = [(split_name(file.name), file) for file in path.parent.iterdir()]
+    return [file for other, file in others if other is not None and (other[0], other[2]) == (head, tail)]
+
+
 def name_without_number(path: Path) -> str:
     """What to call the sequence of a frame or pattern, without its ending: `shot_rgb` for `shot_0001_rgb.png`."""
     name = path.name

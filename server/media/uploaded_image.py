@@ -10,19 +10,21 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from server.media.uploaded_video import MAX_PIXELS
 
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "AVIF")
+# What ffmpeg reads as a video when it is animated.
+_ANIMATED_VIDEOS = ("PNG", "WEBP", "GIF")
 
 
 class NotAnImage(Exception):
-    """The file is in none of the formats that are read."""
+    """The file is in none of the formats that are read, or an animation, which is a video."""
 
 
 class ImageDamaged(Exception):
-    """The file is an image that cannot be decoded, or has too many pixels; the message says which."""
+    """The file is an image that cannot be decoded, or has too many pixels or pictures; the message says which."""
 
 
 def load_image(path: Path) -> Image.Image:
-    """The first picture in a file, decoded and turned upright.
+    """A still picture, decoded and turned upright; of several pages the first.
 
     Raises NotAnImage and ImageDamaged; nothing is decoded of an image with more than `MAX_PIXELS` pixels.
     """
@@ -30,11 +32,16 @@ def load_image(path: Path) -> Image.Image:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageDamaged(_too_large(f"{image.width} x {image.height}"))
+            if getattr(image, "is_animated", False):
+                if image.format in _ANIMATED_VIDEOS:
+                    raise NotAnImage
+                if image.format == "AVIF":
+                    raise ImageDamaged("is an animated AVIF, which is not read")
             image.load()
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise NotAnImage from None
-    except ImageDamaged:
+    except (NotAnImage, ImageDamaged):
         raise
     except Image.DecompressionBombError:
         raise ImageDamaged(_too_large("far too many")) from None
