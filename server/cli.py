@@ -7,6 +7,8 @@ must not wait for torch.
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +39,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name and return the exit status."""
+    _let_any_name_be_printed()
     name, rest = "serve", list(arguments)
     if rest and not rest[0].startswith("-"):
         name = rest.pop(0)
@@ -54,3 +57,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     module, _ = COMMANDS[name]
     return int(importlib.import_module(module).main(rest))
+
+
+def _let_any_name_be_printed() -> None:
+    """File names can hold bytes that are no UTF-8, and on Windows letters that a pipe's encoding does not know."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace" if os.name == "nt" else "surrogateescape")

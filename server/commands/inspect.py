@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -25,18 +26,22 @@ def main(arguments: list[str]) -> int:
     try:
         stream = opened(options.clip, options)
         sheet = None if options.no_sheet else options.sheet or _sheet_path(options.clip)
+        if sheet and sheet.parent.is_dir() and not os.access(sheet.parent, os.W_OK):
+            print(_unwritable(sheet, "it is read-only"), file=sys.stderr)
+            return 1
         report = _inspect(stream, sheet)
     except MediaError as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"The contact sheet cannot be written ({error.strerror}); name another with --sheet.", file=sys.stderr)
+        print(_unwritable(sheet or options.clip, error.strerror or str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return STATUS_INTERRUPTED
     if options.json:
-        print(json.dumps(_as_json(stream.info, report, sheet), indent=2, ensure_ascii=False))
+        # In ASCII, because a file's name may hold bytes that are no text.
+        print(json.dumps(_as_json(stream.info, report, sheet), indent=2))
     else:
         print("\n".join([*_about(stream.info), *sentences(report), *([f"contact sheet     {sheet}"] if sheet else [])]))
     return 0
@@ -71,6 +76,13 @@ def _sheet_path(clip: Path) -> Path:
     real = clip.resolve()
     real = real.parent if real.suffix.lower() == ".transpixar" else real
     return real.parent / f"{real.name if real.is_dir() else real.stem}_inspect.png"
+
+
+def _unwritable(sheet: Path, reason: str) -> str:
+    return (
+        f"The contact sheet cannot be written into the folder {sheet.absolute().parent} ({reason}); name another place "
+        "with --sheet, or leave it out with --no-sheet."
+    )
 
 
 def _about(info: ClipInfo) -> list[str]:

@@ -23,6 +23,7 @@ from server.media.movie_writers import (
     write_webm,
     write_webm_small,
 )
+from server.media.naming import can_be_named
 from server.media.sprite_sheet import DESCRIPTION_NAME, SHEET_NAME, write_sprite_sheet
 from server.media.stream import AlphaMode, ClipStream
 from server.media.webp import write_webp
@@ -129,6 +130,11 @@ def check_target(target: Path, format: Format, *, force: bool) -> None:
     """Raises MediaError when the name does not fit the format, or something stands there that may not be replaced."""
     if format.suffix and target.suffix.lower() != format.suffix:
         raise MediaError(f"A {format.name} file ends with {format.suffix}; name it {target.stem}{format.suffix}.")
+    if not can_be_named(target.name):
+        raise MediaError(f"Windows has no files called {target.name}; choose another name with --out.")
+    folder = next((each for each in target.parents if each.is_dir()), None)
+    if folder is not None and not os.access(folder, os.W_OK):
+        raise MediaError(f"The folder {folder} is read-only; choose another place with --out.")
     if not os.path.lexists(target):
         return
     if not force:

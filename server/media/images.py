@@ -117,8 +117,10 @@ def image_spec(width: int, height: int, channels: int, kind: str, attributes: Ma
 @contextmanager
 def writing(path: Path, spec: oiio.ImageSpec) -> Iterator[oiio.ImageOutput]:
     """An open image to write to. Raises MediaError when it cannot be opened or closed."""
-    output = oiio.ImageOutput.create(str(path))
-    if output is None or not output.open(str(path), spec):
+    with _name(path) as name:
+        output = oiio.ImageOutput.create(name)
+        is_open = output is not None and output.open(name, spec)
+    if output is None or not is_open:
         raise _write_error(path, output)
     try:
         yield output
@@ -159,7 +161,7 @@ def _opened(path: Path) -> Iterator[oiio.ImageInput]:
 
 @contextmanager
 def _name(path: Path) -> Iterator[str]:
-    """A path as OpenImageIO takes it, which is UTF-8; other names get a link in a temporary folder."""
+    """A path as OpenImageIO takes it, which is UTF-8; other names get a link in a temporary folder to open them by."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -9,6 +10,7 @@ FRAME_PATTERN = "%04d.png"
 SIDECAR_SUFFIX = ".transpixar"
 _LONGEST_SLUG = 40
 # Windows takes these for devices, whatever suffix follows.
+_FORBIDDEN_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\x00-\x1f]|[. ]$')
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
@@ -21,6 +23,12 @@ def slug(prompt: str) -> str:
         # Whole words when there is a hyphen to cut at.
         short = short[: _LONGEST_SLUG + 1].rpartition("-")[0] or short[:_LONGEST_SLUG]
     return f"{short}-clip" if short in _DEVICES else short or "clip"
+
+
+def can_be_named(name: str, *, on_windows: bool = os.name == "nt") -> bool:
+    """Whether a file or folder can have a name; Windows takes some for devices, and others it changes silently."""
+    is_device = name.partition(".")[0].rstrip(" ").lower() in _DEVICES
+    return not on_windows or not (is_device or _FORBIDDEN_ON_WINDOWS.search(name))
 
 
 def clip_name(prompt: str, seed: int, job_id: str) -> str:

@@ -119,7 +119,9 @@ class Report:
             "clips": [clip.as_json() for clip in self.clips],
             "problems": [asdict(problem) for problem in self.problems],
         }
-        return json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+        # Bytes in a file's name that are no text become the escapes that JSON has for them.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _counted(count: int, what: str) -> str:
