@@ -30,7 +30,7 @@ from uuid import uuid4
 from server import API_VERSION, access_token, instance
 from server.connection import ClientError, Connection, Json, Patience
 from server.downloads import require_absent, save_body
-from server.media.clip import new_folder, write_synced
+from server.files import new_folder
 from server.media.naming import frame_name, partial_name
 
 # Inspecting a large upload takes the server as long as decoding it.
@@ -264,8 +264,8 @@ class Client:
                     raise ClientError(
                         "frame_damaged", f"Frame {name} has changed on the server; generate the clip again."
                     )
-                write_synced(temporary / name, data)
-            write_synced(temporary / sidecar_file, sidecar)
+                (temporary / name).write_bytes(data)
+            (temporary / sidecar_file).write_bytes(sidecar)
         return folder
 
 

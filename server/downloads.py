@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from server.connection import Body, ClientError
+from server.files import sync, sync_folder
 
 
 def require_absent(path: Path) -> None:
@@ -27,4 +28,7 @@ def save_body(body: Body, path: Path) -> Path:
         partial = Path(folder) / target.name
         with partial.open("wb") as file:
             file.writelines(body.pieces)
-        return partial.rename(target)
+        sync(partial)
+        partial.rename(target)
+    sync_folder(target.parent)
+    return target

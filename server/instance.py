@@ -16,6 +16,7 @@ from pathlib import Path
 
 import filelock
 
+from server.files import new_file
 from server.startup import StartFailure
 
 _RECORD = "server.json"
@@ -75,11 +76,10 @@ def recorded(data_dir: Path, server: RunningServer) -> Iterator[None]:
 
 def _write(file: Path, record: dict[str, object]) -> None:
     """Replace a file by one with the record that nobody but this user may read: it may name the token's file."""
-    temporary = file.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as output:
-        json.dump(record, output)
-    temporary.replace(file)
+    with new_file(file) as partial:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+            json.dump(record, output)
 
 
 def read_record(data_dir: Path) -> RunningServer | None:

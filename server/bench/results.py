@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from server.files import write_file
+
 FORMAT = "transpixar-bench"
 FORMAT_VERSION = 1
 
@@ -140,9 +142,7 @@ class Results:
             "rows": [row.to_json(self.rate_of(row)) for row in self.rows],
             "summary": self.summary,
         }
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-        partial.replace(path)
+        write_file(path, (json.dumps(document, indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path, machine: dict[str, Any], settings: dict[str, Any]) -> Results:

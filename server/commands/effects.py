@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from server.commands.clip_options import STATUS_INTERRUPTED, rate
+from server.files import reason_of
 from server.jobs.request import SEED_COUNT
 from server.media.colour import Frame
 from server.media.errors import MediaError
@@ -42,17 +43,21 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.prompt is None and options.sheet is None:
         parser.error("name an effect, for example 'blue sparks', or give --list or --sheet FILE.png")
+    # The folder is named where nothing can be written, and not a file of ours that nobody asked for.
+    place = options.out
     try:
         if options.sheet is not None:
+            place = options.sheet.parent
             write_sheet(options.sheet, seed=options.seed or 0)
             print(options.sheet)
+            place = options.out
         if options.prompt is not None:
             print(_draw(options))
     except (PromptError, MediaError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, PromptError) else 1
     except OSError as error:
-        print(f"{error.filename or options.out} cannot be written ({error.strerror or error}).", file=sys.stderr)
+        print(f"{place} cannot be written ({reason_of(error)}).", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from server.commands.model_actions import Models, UsageError
+from server.files import write_file
 from server.models import DESCRIPTION_FILE, ModelFolderError
 from server.models.licences import LicenceError
 from server.settings import user_data_dir
@@ -94,7 +95,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(json.dumps(document, indent=2) if options.json else report.table(evaluation, options.marks))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "evaluation.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        write_file(options.out / "evaluation.json", (json.dumps(document, indent=2) + "\n").encode())
         report.write_sheet(evaluation, options.out / "sheet.png")
         print(f"wrote {options.out / 'evaluation.json'} and {options.out / 'sheet.png'}", file=sys.stderr)
     return 0 if document["passed"] else 1

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from server.client import Client, ClientError, JobFailed
 from server.commands.generate_options import Json, make_parser, request_fields
+from server.files import is_full
 from server.launch import ServerNotStarted, ServerProcess
 
 STATUS_INTERRUPTED = 130  # what a shell gives to a program that Ctrl+C has ended
@@ -30,12 +31,18 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"A file cannot be read or written ({error}); choose another one.", file=sys.stderr)
+        print(_sentence(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return STATUS_INTERRUPTED
     return 0
+
+
+def _sentence(error: OSError) -> str:
+    if is_full(error):
+        return f"The disk is full ({error.strerror}); make room, or choose another folder with --out."
+    return f"A file cannot be read or written ({error}); choose another one."
 
 
 def _generate(client: Client, options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from server.commands.clip_options import STATUS_INTERRUPTED, add_reading_options, opened
+from server.files import new_file
 from server.media.contact_sheet import ContactSheet
 from server.media.errors import MediaError
 from server.media.report import ClipReport, Measure, sentences
@@ -67,7 +68,8 @@ def _inspect(stream: ClipStream, sheet: Path | None) -> ClipReport:
             pictures.add(frame)
             bar.update()
     if sheet:
-        pictures.draw().save(sheet, "PNG")
+        with new_file(sheet) as partial:
+            pictures.draw().save(partial, "PNG")
     return measure.report()
 
 

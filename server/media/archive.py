@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from server.files import reason_of, sync
 from server.media.errors import ExportCancelled, MediaError
 
 
@@ -22,9 +23,10 @@ def archived(folder: Path, target: Path, should_stop: Callable[[], bool] | None 
                     raise ExportCancelled("The export was cancelled.")
                 if file.is_file() and not file.is_symlink():
                     archive.write(file, f"{folder.name}/{file.name}")
+        sync(target)
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise MediaError(f"{target.name} cannot be written: {error.strerror or error}.") from None
+        raise MediaError(f"{target.name} cannot be written: {reason_of(error)}.") from None
     except BaseException:
         target.unlink(missing_ok=True)
         raise

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from server.files import new_folder
 from server.jobs.job import Clip
 from server.jobs.request import VideoRequest
 from server.media.naming import clip_name, frame_name, partial_name, sidecar_name
@@ -44,7 +41,7 @@ def write_clip(
         for number, frame in enumerate(frames, start=1):
             data = encode_png(frame)
             sha256[frame_name(number)] = hashlib.sha256(data).hexdigest()
-            write_synced(folder / frame_name(number), data)
+            (folder / frame_name(number)).write_bytes(data)
         sidecar = Sidecar(
             job=job_id,
             request=request,
@@ -55,7 +52,7 @@ def write_clip(
             sha256=sha256,
             **origin,
         )
-        write_synced(folder / sidecar_file, sidecar.to_json())
+        (folder / sidecar_file).write_bytes(sidecar.to_json())
     return Clip(
         index=index,
         name=name,
@@ -67,41 +64,3 @@ def write_clip(
         height=height,
         folder=str(clips_folder / name),
     )
-
-
-@contextmanager
-def new_folder(folder: Path, temporary: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `folder` when the block ends well and vanishes when it does not.
-
-    Yields `temporary`, which must be on the same disk. Raises FileExistsError when `folder` exists, and OSError.
-    """
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists already")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        _sync_folder(temporary)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    _sync_folder(folder.parent)
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it. Raises OSError."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    # Windows cannot open folders, and some network disks cannot sync them; their renames are ordered by themselves.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -83,13 +83,17 @@ class Encoder:
             assert self._program.stdin is not None
             with suppress(OSError):  # its exit status tells
                 self._program.stdin.close()
-            if self._program.wait() != 0:
+            if self._program.wait() != 0 or not self._target.is_file() or self._target.stat().st_size == 0:
                 raise self._failure()
         finally:
             self._complaints.close()
 
     def _failure(self) -> MediaError:
-        return MediaError(f"ffmpeg cannot write {self._target.name}: {_said(self._complaints)[0]}.")
+        status = self._program.returncode
+        # A limit on the size of files ends ffmpeg by a signal, before it can say anything.
+        ended = f"it was ended by signal {-status}; make room on the disk and try again" if status < 0 else ""
+        complaint = _said(self._complaints)[0] or ended or f"it ended with {status}"
+        return MediaError(f"ffmpeg cannot write {self._target.name}: {complaint}.")
 
 
 def decoded(arguments: Sequence[str], source: Path, frame_bytes: int) -> Generator[bytearray, None, None]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server.media.clip import new_folder, write_synced
+from server.files import new_folder, reason_of
 from server.media.clip_reader import open_clip
 from server.media.colour import quantised
 from server.media.errors import ExportCancelled, MediaError
@@ -69,9 +69,9 @@ def apply_recipe(
             sha256 = _write_frames(stream, partial, measure, progress, should_stop)
             origin = SidecarSource(name=clip_folder.resolve().name, sidecar=path.name, sha256=digest.hexdigest())
             sidecar = _finished_sidecar(source, origin, info, recipe, sha256)
-            write_synced(partial / path.name, sidecar.to_json())
+            (partial / path.name).write_bytes(sidecar.to_json())
     except OSError as error:
-        raise MediaError(f"{folder.name} cannot be written: {error.strerror or error}.") from None
+        raise MediaError(f"{folder.name} cannot be written: {reason_of(error)}.") from None
     bounds = bounds_of(stream_of_folder(folder), VISIBLE)
     warnings = tuple(dict.fromkeys((*info.notes, *margin_warnings(bounds, info))))
     return FinishedClip(folder, sidecar, before, measure.report(), warnings)
@@ -129,7 +129,7 @@ def _write_frames(
             measure.add(frame)
             data = encode_png(quantised(frame, 8).astype("uint8", copy=False))
             sha256[frame_name(number)] = hashlib.sha256(data).hexdigest()
-            write_synced(folder / frame_name(number), data)
+            (folder / frame_name(number)).write_bytes(data)
             if progress:
                 progress(number, stream.info.frame_count)
     return sha256

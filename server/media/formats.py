@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.files import reason_of, sync, sync_folder
 from server.media.colour import Frame
 from server.media.errors import ExportCancelled, MediaError
 from server.media.image_writers import write_exr, write_matte_sequence, write_png8, write_png16
@@ -86,10 +87,12 @@ def export(
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent, ignore_cleanup_errors=True) as folder:
             partial = Path(folder) / target.name
             format.write(_observed(stream, progress, should_stop), partial)
+            sync(partial)
             _put_in_place(partial, target, Path(folder) / "replaced")
+        sync_folder(target.parent)
     except OSError as error:
         _remove_empty(new_folders)
-        raise MediaError(f"{target.name} cannot be written: {error.strerror or error}.") from None
+        raise MediaError(f"{target.name} cannot be written: {reason_of(error)}.") from None
     except BaseException:
         _remove_empty(new_folders)
         raise

@@ -18,6 +18,7 @@ from server.media.colour import Frame, Integers
 from server.media.errors import MediaError
 from server.media.layers import Layer, chosen_layer, layers_of, listed
 from server.media.stream import AlphaMode
+from server.media.whole import is_whole_png
 
 SUFFIXES = {".png", ".exr", ".tif", ".tiff", ".jpg", ".jpeg", ".dpx", ".tga", ".webp"}
 
@@ -116,7 +117,7 @@ def image_spec(width: int, height: int, channels: int, kind: str, attributes: Ma
 
 @contextmanager
 def writing(path: Path, spec: oiio.ImageSpec) -> Iterator[oiio.ImageOutput]:
-    """An open image to write to. Raises MediaError when it cannot be opened or closed."""
+    """An open image to write to. Raises MediaError when it cannot be opened, or is not whole at the end."""
     with _name(path) as name:
         output = oiio.ImageOutput.create(name)
         is_open = output is not None and output.open(name, spec)
@@ -128,6 +129,9 @@ def writing(path: Path, spec: oiio.ImageSpec) -> Iterator[oiio.ImageOutput]:
         closed = output.close()
     if not closed:
         raise _write_error(path, output)
+    # OpenImageIO does not notice when libpng could not write to its end.
+    if path.suffix.lower() == ".png" and not is_whole_png(path):
+        raise MediaError(f"{path.name} cannot be written whole; make room on the disk and try again.")
 
 
 def read_rows(path: Path, top: int, bottom: int) -> npt.NDArray[np.float32]:
@@ -271,4 +275,5 @@ def _in_display_window(rgba: Frame, spec: oiio.ImageSpec) -> Frame:
 
 def _write_error(path: Path, output: oiio.ImageOutput | None) -> MediaError:
     reason = (output.geterror() if output else "") or oiio.geterror() or "unknown reason"
-    return MediaError(f"{path.name} cannot be written: {reason.splitlines()[0].rstrip('.')}.")
+    reason = reason.splitlines()[0].rstrip(".").replace(str(path), path.name)
+    return MediaError(f"{path.name} cannot be written: {reason}.")

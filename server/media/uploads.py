@@ -19,9 +19,9 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from server.files import write_file
 from server.jobs.uploads import UploadInfo
 from server.media.inspection import inspect_file
-from server.media.png import replace_file
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _INCOMING = ".incoming-"
@@ -96,7 +96,7 @@ class UploadFolder:
             return known, False
         stored = _Stored(**asdict(inspect_file(file)), bytes=file.stat().st_size, stored_at=datetime.now(UTC))
         file.replace(self._folder / upload_id)
-        replace_file(self._description(upload_id), stored.model_dump_json().encode())
+        write_file(self._description(upload_id), stored.model_dump_json().encode())
         return UploadInfo(id=upload_id, path=self._folder / upload_id, **stored.model_dump()), True
 
     def _description(self, upload_id: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from server.files import write_file
 from server.models.checks import check_rgba_lora
 from server.models.configurations import describe_configurations
 from server.models.description import DESCRIPTION_FILE, ModelDescription, ModelFolderError
@@ -90,9 +90,13 @@ def write_description(description: ModelDescription, places: ModelPlaces) -> Pat
     folder = places.models / description.name
     places.models.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
-    partial = folder / f".{DESCRIPTION_FILE}.{os.getpid()}.partial"
-    partial.write_text(json.dumps(description.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    partial.replace(folder / DESCRIPTION_FILE)
+    text = json.dumps(description.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_file(folder / DESCRIPTION_FILE, text.encode())
+    except OSError:
+        # An empty folder would keep the name from being used when there is room again.
+        folder.rmdir()
+        raise
     return folder
 
 

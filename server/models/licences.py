@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server import __version__
+from server.files import write_file
 from server.models.description import Licence, ModelDescription
 
 log = logging.getLogger(__name__)
@@ -133,13 +133,8 @@ class Acceptances:
     def _write(self, accepted: dict[str, AcceptedLicence]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._keep_unreadable()
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         record = _Record(accepted=list(accepted.values()))
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path)
+        write_file(self.path, (record.model_dump_json(indent=2) + "\n").encode())
         self._stamp, self._accepted = self._read_stamp(), accepted
 
     def _keep_unreadable(self) -> None:

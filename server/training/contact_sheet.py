@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from server.files import new_file
+
 
 def checkerboard(height: int, width: int, cell: int = 8) -> NDArray[np.float32]:
     """The dark board that transparency is shown over: (H, W, 3)."""
@@ -23,7 +25,10 @@ def over(rgba: NDArray[np.float32], background: NDArray[np.float32] | float) -> 
 def write(
     path: Path, clips: Sequence[NDArray[np.float32]], labels: Sequence[str], *, scale: int = 1, columns: int = 2
 ) -> None:
-    """Write a PNG: of each straight RGBA clip (F, H, W, 4) five frames over a checkerboard, then RGB and alpha."""
+    """Write a PNG: of each straight RGBA clip (F, H, W, 4) five frames over a checkerboard, then RGB and alpha.
+
+    Raises OSError; nothing is left then.
+    """
     rows = []
     for clip in clips:
         frames, height, width, _ = clip.shape
@@ -42,4 +47,5 @@ def write(
         left, top = (i % columns) * (w + 8), (i // columns) * (h + 14)
         pen.text((left + 2, top + 1), label, fill=(255, 255, 120))
         sheet.paste(row_image.resize((w, h), Image.Resampling.NEAREST), (left, top + 14))
-    sheet.save(path)
+    with new_file(path) as partial:
+        sheet.save(partial, "PNG")

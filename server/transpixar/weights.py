@@ -17,6 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from server.files import new_file
+
 StateDict = dict[str, torch.Tensor]
 
 PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -138,9 +140,8 @@ def write_rgba_weights(
 ) -> None:
     """Write a state dict as a safetensors file. A file that is already there is replaced only when all is written."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    save_file(dict(state), partial, metadata={"format": "pt", **(metadata or {})})
-    partial.replace(path)
+    with new_file(path) as partial:
+        save_file(dict(state), partial, metadata={"format": "pt", **(metadata or {})})
 
 
 def inner_dim(transformer: CogVideoXTransformer3DModel) -> int:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 
 from server import __version__
+from server.files import write_file
 from server.jobs.job import Execution
 from server.media.clip import write_clip
 from server.media.inputs import read_first_frame, read_footage
-from server.media.png import encode_png, replace_file
+from server.media.png import encode_png
 from server.media.sidecar import SidecarModel
 from server.media.straight import straight_frames
 from server.transpixar import RGBA_ADAPTER
@@ -188,7 +189,7 @@ class ClipJob:
         decoded = pipe.decode_preview(pipe.predicted_clean_latents)  # (H, W, 4)
         frame = straight_frames(decoded[None], premultiplied=premultiplied)[0]
         self._task.preview_file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._task.preview_file, encode_png(frame))
+        write_file(self._task.preview_file, encode_png(frame))
 
     # ---- memory ----
 

@@ -9,6 +9,7 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXDPMScheduler, CogVideoXTr
 from torch import Tensor
 from transformers import AutoTokenizer, T5EncoderModel
 
+from server.files import new_file
 from server.training.mini import autoencoder, clips
 from server.training.mini.config import MiniConfig
 
@@ -74,7 +75,9 @@ def prepare(folder: Path, base: Base, count: int) -> tuple[Examples, Examples]:
     array, records = clips.load(folder)
     path = folder / "latents.pt"
     if not path.exists():
-        torch.save(autoencoder.encode_all(base.vae, array, batch=4), path)
+        latents = autoencoder.encode_all(base.vae, array, batch=4)
+        with new_file(path) as partial:
+            torch.save(latents, partial)
     latents = torch.load(path, weights_only=True)[:count].transpose(2, 3)  # (N, 2, C, F, H, W) -> (N, 2, F, C, H, W)
     captions = [record["captions"][0] for record in records[:count]]
     examples = Examples(latents, base.text(captions), tuple(captions))

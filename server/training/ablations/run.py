@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from server.files import write_file
 from server.training.ablations import data, learning, samples, variants
 from server.training.ablations.arms import ARMS, QUESTIONS, Arm
 
@@ -48,9 +49,7 @@ def run(
                 captions = list(held_out.captions[:SAMPLED_CLIPS])
                 figures["agreement"] = samples.agreement(base, transformer, captions)
                 report(f"{arm.name} seed {seed}: {figures['agreement']}")
-            temporary = path.with_suffix(".part")
-            temporary.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-            temporary.replace(path)
+            write_file(path, (json.dumps(figures, indent=1) + "\n").encode())
             del transformer
             torch._dynamo.reset()
     return results

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from server.media.clip import write_synced
+from server.files import write_file
 from server.training.data.buckets import Bucket
 from server.training.data.errors import DataError
 
@@ -75,12 +73,7 @@ class CacheIndex(_Stored):
     def write(self, folder: Path) -> None:
         """Replace the index of a cache's folder. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{INDEX_FILE}.{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
-        try:
-            write_synced(partial, self.model_dump_json(indent=1).encode("utf-8") + b"\n")
-            partial.replace(folder / INDEX_FILE)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_file(folder / INDEX_FILE, self.model_dump_json(indent=1).encode("utf-8") + b"\n")
 
 
 def latents_file(folder: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from server.files import write_file
 from server.media.colour import quantised
 from server.training.contact_sheet import checkerboard, over
 from server.training.data.report import CheckedClip, Problem, Report, Thumbnails
@@ -29,8 +30,8 @@ def write_report(report: Report, stem: Path) -> tuple[Path, Path]:
     """Write `<stem>.json` and `<stem>.html` and return them. Raises OSError."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     as_json, as_page = stem.with_name(stem.name + ".json"), stem.with_name(stem.name + ".html")
-    as_json.write_text(report.to_json(), "utf-8")
-    as_page.write_text(page(report), "utf-8")
+    write_file(as_json, report.to_json().encode())
+    write_file(as_page, page(report).encode())
     return as_json, as_page
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from server.media.clip import write_synced
+from server.files import write_file
 from server.training.data.errors import DataError
 
 _DIGEST = "sha256"
@@ -22,14 +20,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write tensors with a digest of their bytes, by renaming. Raises OSError; nothing is left then."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # Unique, because a process that was killed may have left one, and another may write the same file.
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        write_synced(partial, save(kept, metadata={_DIGEST: digest(kept)}))
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    write_file(path, save(kept, metadata={_DIGEST: digest(kept)}))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

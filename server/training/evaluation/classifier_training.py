@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from server.files import new_file
 from server.training.effects import FAMILIES
 from server.training.evaluation.classifier import WEIGHTS, EffectClassifier, features, load_classifier
 from server.training.evaluation.held_out import CLASSIFIER_TEST_SEED, real_clip
@@ -96,7 +97,8 @@ def save(classifier: EffectClassifier, path: Path, metadata: dict[str, str]) -> 
     tensors = {
         key: value.half() if value.is_floating_point() else value for key, value in classifier.state_dict().items()
     }
-    save_file(tensors, path, metadata | {"families": ",".join(classifier.families)})
+    with new_file(path) as partial:
+        save_file(tensors, partial, metadata | {"families": ",".join(classifier.families)})
 
 
 if __name__ == "__main__":

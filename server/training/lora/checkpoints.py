@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from server.files import sync, sync_folder
 from server.training.lora.errors import TrainingError
 from server.transpixar.weights import write_rgba_weights
 
@@ -56,19 +56,22 @@ class Checkpoints:
         try:
             write_rgba_weights(weights, partial / WEIGHTS_FILE, metadata)
             torch.save(dict(state), partial / STATE_FILE)
+            sync(partial)
         # torch and safetensors do not raise OSError where a disk is full.
         except (RuntimeError, SafetensorError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            shutil.rmtree(partial, ignore_errors=True)
             raise TrainingError(
                 f"The checkpoint {final} cannot be written ({reason}); make room and give the same command again, it "
                 "goes on from the checkpoint before."
             ) from error
-        for file in partial.iterdir():
-            _sync(file)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         if final.exists():
             shutil.rmtree(final)
         partial.rename(final)
-        _sync(self.folder)
+        sync_folder(self.folder)
         for old in self.all()[: -self._keep]:
             shutil.rmtree(old)
         return final
@@ -105,14 +108,3 @@ class Checkpoints:
         """Remove what a process that was killed has left half written."""
         for path in self.folder.glob(f"*{_PARTIAL}"):
             shutil.rmtree(path)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's contents, or a folder's entries, are on the disk."""
-    if os.name != "posix" and path.is_dir():
-        return  # Windows opens no folders
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

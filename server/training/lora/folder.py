@@ -10,6 +10,7 @@ import diffusers
 import torch
 from filelock import FileLock, Timeout
 
+from server.files import write_file
 from server.training.lora.bases import Base
 from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
@@ -30,7 +31,7 @@ def own_folder(config: TrainingConfig) -> Iterator[Path]:
     config.out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(config.out / _LOCK, timeout=0):
-            (config.out / CONFIG_FILE).write_text(config.to_toml(), "utf-8")
+            write_file(config.out / CONFIG_FILE, config.to_toml().encode())
             yield config.out
     except Timeout:
         raise TrainingError(f"Another process trains in {config.out}; wait for it, or give another --out.") from None

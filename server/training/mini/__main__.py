@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from server.files import new_file
 from server.training.mini import autoencoder, clips, export, ranks, text, transformer
 from server.training.mini.config import CONFIG, EMBEDDED, EMPHASIS
 
@@ -67,7 +68,9 @@ def _latents(
     def encode(name: str, part: clips.NDArray) -> torch.Tensor:
         path = work / f"{name}.pt"
         if not path.exists():
-            torch.save(autoencoder.encode_all(vae, part), path)
+            latents = autoencoder.encode_all(vae, part)
+            with new_file(path) as partial:
+                torch.save(latents, partial)
         return torch.load(path, weights_only=True)
 
     return transformer.Latents(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from server.files import write_file
 from server.training.effects import random_look, render
 from server.training.effects.captions import caption
 from server.training.mini.config import FAMILIES, MiniConfig
@@ -54,7 +55,7 @@ def make(folder: Path, config: MiniConfig, count: int, *, seed: int = 1, process
             if i % 2000 == 0:
                 print(f"clips {i}/{count}", flush=True)
     array.flush()
-    (folder / "clips.json").write_text(json.dumps(records))
+    write_file(folder / "clips.json", json.dumps(records).encode())
 
 
 def load(folder: Path) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:

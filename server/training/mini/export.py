@@ -8,6 +8,7 @@ import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
 from transformers import PreTrainedTokenizerFast
 
+from server.files import write_file
 from server.training.effects.vocabulary import vocabulary
 from server.training.mini.config import FAMILIES, MiniConfig
 from server.training.mini.transformer import Denoiser, scheduler
@@ -26,7 +27,7 @@ def export(
         dtype=torch.float16,
     )
     export_base(folder, vae, tokenizer, model)
-    (folder / "transpixar.json").write_text(json.dumps(description(config), indent=2) + "\n", "utf-8")
+    write_file(folder / "transpixar.json", (json.dumps(description(config), indent=2) + "\n").encode())
 
 
 def export_base(folder: Path, vae: AutoencoderKLCogVideoX, tokenizer: PreTrainedTokenizerFast, model: Denoiser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from server.files import new_file
 from server.training.mini import ranks
 
 
@@ -145,10 +146,10 @@ def train(
             }
             if ema:
                 state["ema"] = ema.shadow
-            temporary = part.with_suffix(".tmp")
-            torch.save(state, temporary)
-            temporary.replace(part)
+            with new_file(part) as partial:
+                torch.save(state, partial)
     if ema:
         ema.copy_to_model()
     if ranks.rank() == 0:
-        torch.save(module.state_dict(), done)
+        with new_file(done) as partial:
+            torch.save(module.state_dict(), partial)

@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
+from server.files import write_file
 from server.jobs.job import JobError
 from server.media.clip import write_clip
-from server.media.png import encode_png, replace_file
+from server.media.png import encode_png
 from server.media.sidecar import SidecarModel
 from server.workers.engine import EngineState
 from server.workers.messages import (
@@ -109,7 +110,7 @@ class FakeEngine:
 
     def _write_preview(self, task: Generate) -> None:
         task.preview_file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(task.preview_file, encode_png(np.zeros((8, 8, 4), np.uint8)))
+        write_file(task.preview_file, encode_png(np.zeros((8, 8, 4), np.uint8)))
 
     def _write_clip(self, task: Generate, index: int):
         request = task.request.of_clip(index)

@@ -1,8 +1,8 @@
 """A clip folder that exists is complete."""
 
-import errno
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +17,6 @@ from PIL import Image
 
 from server.jobs.request import StyleLora, VideoRequest
 from server.launch import module_environment
-from server.media import clip as clip_module
 from server.media.clip import write_clip
 from server.media.naming import clip_name, sidecar_name, slug
 from server.media.sidecar import Sidecar, SidecarError, SidecarModel
@@ -87,21 +86,6 @@ def test_frames_come_back_bit_for_bit_with_the_colour_under_transparent_pixels(t
             np.testing.assert_array_equal(np.asarray(image), frame)
 
 
-def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real_write = clip_module.write_synced
-
-    def write_until_full(path: Path, data: bytes) -> None:
-        if path.name == "0003.png":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real_write(path, data)
-
-    monkeypatch.setattr(clip_module, "write_synced", write_until_full)
-    with pytest.raises(OSError, match="No space left"):
-        write_clip(tmp_path, JOB, REQUEST, frames(), fps=8, **ORIGIN)
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_clip_is_never_written_over(tmp_path: Path) -> None:
     first = write_clip(tmp_path, JOB, REQUEST, frames(), fps=8, **ORIGIN)
     before = Path(first.folder, "0001.png").read_bytes()
@@ -111,19 +95,50 @@ def test_a_clip_is_never_written_over(tmp_path: Path) -> None:
     assert Path(first.folder, "0001.png").read_bytes() == before
 
 
-def test_a_writer_that_is_killed_leaves_no_clip_under_its_name(tmp_path: Path) -> None:
-    program = (
-        "import os, sys\n"
-        "from pathlib import Path\n"
-        "from server.media.clip import new_folder, write_synced\n"
-        "folder = Path(sys.argv[1])\n"
-        "with new_folder(folder / 'clip', folder / '.partial-1') as temporary:\n"
-        "    write_synced(temporary / '0001.png', b'half a clip')\n"
-        "    os.kill(os.getpid(), 9) if os.name == 'posix' else os._exit(9)\n"
-    )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=module_environment(), check=False)
+# What runs in each process: it writes a clip and dies at the given one of its calls that change the disk.
+_KILLED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from tests.server.media.test_clip_writer import JOB, ORIGIN, REQUEST, frames
+from server.media.clip import write_clip
 
-    assert [path.name for path in tmp_path.iterdir()] == [".partial-1"]
+def write(folder, last):
+    count = 0
+    def hook(event, arguments):
+        nonlocal count
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if event in ("os.mkdir", "os.rename") or writes:
+            if count == last:
+                os._exit(9)
+            count += 1
+    folder.mkdir()
+    sys.addaudithook(hook)
+    write_clip(folder, JOB, REQUEST, frames(), fps=8, **ORIGIN)
+
+number, status = 0, 1
+while status:
+    child = os.fork()
+    if child == 0:
+        write(Path(sys.argv[1], str(number)), number)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    number += 1
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork")
+def test_a_writer_that_is_killed_at_any_call_leaves_no_half_clip_under_its_name(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], env=module_environment(), check=True)
+
+    runs = sorted(tmp_path.iterdir(), key=lambda path: int(path.name))
+    # A folder, three frames, a sidecar and the rename; and the run that nothing has ended.
+    assert len(runs) >= 7
+    for run in runs:
+        whole = [path for path in run.iterdir() if not path.name.startswith(".")]
+        assert whole == [] or run == runs[-1]
+    names = {path.name for path in next(runs[-1].iterdir()).iterdir()}
+    assert names == {"0001.png", "0002.png", "0003.png", sidecar_name(REQUEST.prompt)}
 
 
 @pytest.mark.parametrize(
