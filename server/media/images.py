@@ -17,6 +17,7 @@ from PIL import Image
 from server.media.colour import Frame, Integers
 from server.media.errors import MediaError
 from server.media.layers import Layer, chosen_layer, layers_of, listed
+from server.media.png import with_unicode_text
 from server.media.stream import AlphaMode
 from server.media.whole import is_whole_png
 
@@ -99,6 +100,13 @@ def write_image(path: Path, pixels: Integers | Frame, attributes: Mapping[str, o
     with writing(path, spec) as output:
         if not output.write_image(np.ascontiguousarray(pixels)):
             raise _write_error(path, output)
+    let_text_be_unicode(path, attributes)
+
+
+def let_text_be_unicode(path: Path, attributes: Mapping[str, object]) -> None:
+    """Mend the texts of a PNG that was written with `attributes`. Raises OSError."""
+    if path.suffix.lower() == ".png" and not all(str(value).isascii() for value in attributes.values()):
+        path.write_bytes(with_unicode_text(path.read_bytes()))
 
 
 def image_spec(width: int, height: int, channels: int, kind: str, attributes: Mapping[str, object]) -> oiio.ImageSpec:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.media.colour import Frame, quantised, unpremultiplied
 from server.media.errors import MediaError
-from server.media.images import image_facts, image_spec, read_rows, writing
+from server.media.images import image_facts, image_spec, let_text_be_unicode, read_rows, writing
 from server.media.stream import AlphaMode, ClipInfo, ClipStream
 from server.media.tags import SOFTWARE, tags_of
 
@@ -93,7 +93,8 @@ def write_sprite_sheet(stream: ClipStream, target: Path) -> None:
     columns, rows = grid(info.width, info.height, info.frame_count)
     target.mkdir()
     sheet = target / SHEET_NAME
-    spec = image_spec(columns * info.width, rows * info.height, 4, "uint8", tags_of(info, "straight"))
+    tags = tags_of(info, "straight")
+    spec = image_spec(columns * info.width, rows * info.height, 4, "uint8", tags)
     with closing(stream.frames()) as frames, writing(sheet, spec) as output:
         for row in range(rows):
             band = np.zeros((info.height, columns * info.width, 4), np.uint8)
@@ -103,6 +104,7 @@ def write_sprite_sheet(stream: ClipStream, target: Path) -> None:
             if not output.write_scanlines(top, top + info.height, 0, band):
                 raise MediaError(f"{SHEET_NAME} cannot be written: {output.geterror()}.")
         next(frames, None)  # the stream says so when it holds another number of frames than it told
+    let_text_be_unicode(sheet, tags)
     text = json.dumps(_description(info, columns, rows), indent=1, ensure_ascii=False)
     (target / DESCRIPTION_NAME).write_text(text + "\n", "utf-8")
 
