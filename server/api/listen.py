@@ -6,6 +6,7 @@ import contextlib
 import errno
 import ipaddress
 import json
+import logging
 import os
 import signal
 import socket
@@ -32,6 +33,8 @@ from server.settings import Settings, is_loopback
 from server.startup import StartFailure
 from server.workers.engine import Engine, WorkerUnusable
 from server.workers.local import LocalEngine
+
+log = logging.getLogger(__name__)
 
 # The event streams have ended by then; this is for answers that are on their way.
 _LAST_ANSWERS_SECONDS = 1
@@ -84,6 +87,8 @@ def _find_models(settings: Settings, folders: DataFolders) -> ModelRegistry:
         models = ModelRegistry.discover(settings.model_dir, folders.root / "models")
     except ModelFolderError as error:
         raise StartFailure("model_unusable", str(error)) from error
+    for problem in models.problems:
+        log.warning("a model is left out: %s", problem)
     if not len(models):
         raise StartFailure("no_model", "No model is installed; name a model's folder with --model-dir.")
     return models

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from server.models.cache import HubPart, hub_parts, presence
-from server.models.checks import check_base, check_rgba_lora
-from server.models.description import ModelDescription, ModelFolderError
+from server.models.checks import COMPONENT_CLASSES, check_base, check_rgba_lora
+from server.models.description import DESCRIPTION_FILE, ModelDescription, ModelFolderError
 from server.models.headers import read_header
 from server.models.licences import Acceptances
 
@@ -42,6 +42,10 @@ class ModelFiles:
     lora_alpha: float
 
 
+FileIdentity = tuple[str, int, int] | None
+"""A file as it is at one moment: its path, when it was last written in ns, and its bytes. None where there is none."""
+
+
 @dataclass(frozen=True)
 class ModelState:
     """Whether a model can be used.
@@ -69,6 +73,22 @@ def locate(description: ModelDescription, folder: Path, hub_folder: Path) -> Mod
     rgba_lora = _rgba_lora_file(description, folder, hub_folder)
     base = _base_folder(description, folder, hub_folder)
     return ModelFiles(base, rgba_lora, _lora_alpha(rgba_lora, description.rgba_lora.lora_alpha))
+
+
+def identity_of(path: Path) -> FileIdentity:
+    """A file's identity; another one means that its contents may be others."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return str(path), stat.st_mtime_ns, stat.st_size
+
+
+def identity_of_model(folder: Path, files: ModelFiles) -> frozenset[FileIdentity]:
+    """The identity of everything that a model is loaded from: its description, its LoRA and the files of its base."""
+    parts = [path for part in COMPONENT_CLASSES for path in (files.base / part).glob("*") if path.is_file()]
+    alone = [folder / DESCRIPTION_FILE, files.rgba_lora, files.base / "model_index.json"]
+    return frozenset(identity_of(path) for path in (*alone, *parts))
 
 
 def model_state(description: ModelDescription, folder: Path, hub_folder: Path, accepted: Acceptances) -> ModelState:

@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from server.models import ModelDescription
+from server.models.files import FileIdentity, identity_of_model
 from server.models.places import ModelPlaces
 from server.workers.clip_job import ClipJob
 from server.workers.loaded_model import LoadedModel, find_files
@@ -29,6 +30,7 @@ class ClipGenerator:
         transformers.utils.logging.disable_progress_bar()
         self._device = device
         self._model: LoadedModel | None = None
+        self._identity: frozenset[FileIdentity] = frozenset()
 
     @property
     def loaded_model(self) -> str | None:
@@ -63,15 +65,18 @@ class ClipGenerator:
     def _bring(
         self, job: str, folder: Path, data_folder: Path, report: ReportTo, should_stop: ShouldStop
     ) -> LoadedModel:
-        """The model of a folder, loaded now unless it is the one in memory."""
-        if self._model is not None and self._model.folder == folder:
-            return self._model
+        """The model of a folder, loaded now unless it is the one in memory and its files are those of then."""
 
         def progress(done: int, total: int) -> None:
             report(Downloading(job=job, bytes_done=done, bytes_total=total))
 
         description = ModelDescription.read(folder)
         files = find_files(description, folder, ModelPlaces(data_folder), progress, should_stop)
+        # Before they are read: what changes meanwhile is loaded anew for the next clip.
+        identity = identity_of_model(folder, files)
+        if self._model is not None and self._identity == identity:
+            return self._model
         self.unload()
         self._model = LoadedModel(folder, description, files, self._device)
+        self._identity = identity
         return self._model

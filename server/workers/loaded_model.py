@@ -13,7 +13,7 @@ import torch
 
 from server.models import ModelDescription
 from server.models.architecture import check_model
-from server.models.files import ModelFiles, NotDownloadedError, locate
+from server.models.files import FileIdentity, ModelFiles, NotDownloadedError, identity_of, locate
 from server.models.hub import download
 from server.models.known_words import KnownWords
 from server.models.licences import Acceptances
@@ -63,6 +63,7 @@ class LoadedModel:
         self._device = device
         self._prompts = PromptCache()
         self._styles: Styles = ()
+        self._style_files: tuple[FileIdentity, ...] = ()
         self._load()
         self._memory = ModelMemory.from_folder(
             files.base,
@@ -87,7 +88,9 @@ class LoadedModel:
 
     def use_styles(self, styles: Sequence[tuple[Path, float]]) -> None:
         """Make these the style LoRAs. Call `prepare` afterwards. Raises StyleLoraError."""
-        if tuple(styles) == self._styles:
+        # With the files as they are now: one that was trained again has other weights under the same name.
+        files = tuple(identity_of(path) for path, _ in styles)
+        if tuple(styles) == self._styles and files == self._style_files:
             return
         # Modules come and go in the blocks, which a memory plan may have taken apart.
         if self.execution.can_clear():
@@ -96,7 +99,7 @@ class LoadedModel:
             self._load()
         self._styles = ()
         self.pipe.set_style_loras(styles)
-        self._styles = tuple(styles)
+        self._styles, self._style_files = tuple(styles), files
 
     def prepare(self, run: PlannedRun, quality: str, steps: int) -> None:
         """Get ready for a clip. Raises PlanNotPossible, torch.OutOfMemoryError."""

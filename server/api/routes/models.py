@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["models"])
 
 async def existing_model(name: str, services: ServicesDependency) -> ModelDescription:
     """The model in the path. Raises ApiError (404) when there is none."""
-    return services.models.get(name)
+    return await services.models.get(name)
 
 
 ExistingModel = Annotated[ModelDescription, Depends(existing_model)]
@@ -26,7 +26,7 @@ ExistingModel = Annotated[ModelDescription, Depends(existing_model)]
 @router.get("/models")
 async def list_models(services: ServicesDependency) -> ModelList:
     """The models on offer."""
-    return ModelList(models=[await _body(services, model) for model in services.models.registry])
+    return ModelList(models=[await _body(services, model) for model in await services.models.all()])
 
 
 @router.post("/models/{name}/accept-licences", dependencies=[Depends(require_json)])

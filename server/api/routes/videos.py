@@ -43,7 +43,7 @@ async def create_video(
     key = _key(idempotency_key, request)
     repeated = services.store.find_by_key(key) if key else None
     if repeated is None:
-        await services.models.require_usable(request.model or services.models.registry.default)
+        await services.models.require_usable(request.model)
         # Two calls with one key may have come this far at once.
         repeated = services.store.find_by_key(key) if key else None
     if repeated is not None:

@@ -1,5 +1,7 @@
 """What the server tells of itself, and of its models."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,26 @@ def test_the_api_knows_every_memory_plan() -> None:
     from server.transpixar.plans import PLANS
 
     assert tuple(PLANS) == MEMORY_PLANS
+
+
+def test_a_model_that_was_added_or_removed_is_known_at_once(fake: Client, fake_data_dir: Path, tiny_model_folder: Path):
+    """`python -m server models add` is another program; a server that runs need not be started again."""
+    folder = fake_data_dir / "models" / "mine"
+    described = json.loads((tiny_model_folder / "transpixar.json").read_text("utf-8"))
+    described["name"] = "mine"
+    request = {"model": "mine", "width": 32, "height": 32, "num_frames": 5, "steps": 1}
+    with pytest.raises(ClientError) as caught:
+        fake.create("smoke", **request)
+    assert caught.value.code == "unknown_model"
+
+    shutil.copytree(tiny_model_folder, folder)
+    try:
+        (folder / "transpixar.json").write_text(json.dumps(described), "utf-8")
+        job = fake.create("smoke", **request)
+        fake.cancel(job["id"])
+        fake.wait(job["id"])
+        assert model(fake, "mine")["name"] == "mine"
+    finally:
+        shutil.rmtree(folder)
+    assert "mine" not in {one["name"] for one in fake.models()}
+    assert requests.post(f"{fake.url}/v1/models/mine/load").status_code == 404

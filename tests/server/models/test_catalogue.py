@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.models import ModelFolderError, ModelRegistry
+from server.models import ModelDescription, ModelFolderError, ModelRegistry
 from server.models.files import ModelStatus, model_state
 from server.models.licences import Acceptances
 from server.models.places import ModelPlaces
@@ -73,6 +73,34 @@ def test_one_bad_folder_takes_no_other_model_away(remote_folder: Path, places: M
     assert registry.names[-1] == "remote"
     assert "bad" in registry.problems[0]
     assert "Two folders hold a model named 'remote'" in registry.problems[1]
+
+
+def test_what_comes_goes_or_changes_in_the_folder_is_seen_without_a_restart(
+    remote_folder: Path, tiny_copy: Path, places: ModelPlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = ModelRegistry.discover([tiny_copy], models_folder=places.models)
+    described = json.loads((remote_folder / "transpixar.json").read_text("utf-8"))
+    added = places.models / "added"
+    added.mkdir()
+    (added / "transpixar.json").write_text(json.dumps({**described, "name": "added"}), "utf-8")
+    (places.models / "stray").mkdir()
+    assert registry.refresh() == []
+    assert registry.names[-3:] == ["added", "remote", "tiny"]
+    assert registry.folder("added") == added.resolve()
+
+    reads: list[Path] = []
+    read = ModelDescription.read
+    monkeypatch.setattr(ModelDescription, "read", lambda folder: reads.append(folder) or read(folder))
+    assert registry.refresh() == []
+    assert reads == []
+
+    (remote_folder / "transpixar.json").unlink()
+    (tiny_copy / "transpixar.json").write_text("{", "utf-8")
+    (problem,) = registry.refresh()
+    assert str(tiny_copy) in problem
+    assert registry.refresh() == []
+    assert registry.names[-2:] == ["cogvideox-2b", "added"]
+    assert registry.get("remote") is None
 
 
 def test_files_are_in_one_place(remote_folder: Path) -> None:

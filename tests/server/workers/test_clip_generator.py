@@ -1,6 +1,7 @@
 """Whole jobs with a real tiny model: several clips, given frames, style LoRAs, cancels, and memory that runs out."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from server.jobs.request import StyleLora, VideoRequest
 from server.media.sidecar import Sidecar
@@ -161,13 +162,17 @@ def test_a_first_frame_conditions_an_image_model(generator, tiny_i2v, tmp_path):
     assert not np.array_equal(one, two)
 
 
-def test_style_loras_come_and_go_with_their_jobs(generator, tiny, tmp_path):
-    config = json.loads((tiny / "transformer" / "config.json").read_text())
+def write_style(model: Path, file: Path) -> Path:
+    config = json.loads((model / "transformer" / "config.json").read_text())
     width = config["num_attention_heads"] * config["attention_head_dim"]
     key = "transformer.transformer_blocks.0.attn1.to_q"
     torch.manual_seed(0)
-    style = tmp_path / "style.safetensors"
-    save_file({f"{key}.lora_A.weight": torch.randn(2, width), f"{key}.lora_B.weight": torch.randn(width, 2)}, style)
+    save_file({f"{key}.lora_A.weight": torch.randn(2, width), f"{key}.lora_B.weight": torch.randn(width, 2)}, file)
+    return file
+
+
+def test_style_loras_come_and_go_with_their_jobs(generator, tiny, tmp_path):
+    style = write_style(tiny, tmp_path / "style.safetensors")
 
     plain = clips_of(run(generator, make_task(tmp_path / "1", tiny)))[0]
     task = make_task(tmp_path / "2", tiny, style_loras=(style,))
@@ -177,6 +182,53 @@ def test_style_loras_come_and_go_with_their_jobs(generator, tiny, tmp_path):
 
     assert not np.array_equal(plain, styled)
     assert np.array_equal(plain, again)
+
+
+def scaled(file: Path, factor: float) -> None:
+    """Train a LoRA on, so to speak."""
+    tensors = {key: value * factor for key, value in load_file(file).items()}
+    file.unlink()
+    save_file(tensors, file)
+    stat = file.stat()
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**6))
+
+
+def test_an_rgba_lora_that_was_trained_again_is_taken(generator, tmp_path):
+    """As docs/training.md goes: a model of one's own, and the LoRA written once more at the same path."""
+    model = write_tiny_model(tmp_path / "tiny")
+    before = clips_of(run(generator, make_task(tmp_path / "1", model)))[0]
+    (lora,) = model.glob("rgba*.safetensors")
+    scaled(lora, -3.0)
+    after = clips_of(run(generator, make_task(tmp_path / "2", model)))[0]
+    fresh = clips_of(run(ClipGenerator("cpu"), make_task(tmp_path / "3", model)))[0]
+
+    assert not np.array_equal(before, after)
+    assert np.array_equal(after, fresh)
+
+
+@pytest.mark.parametrize("name", ["transformer/diffusion_pytorch_model.safetensors", "transpixar.json"])
+def test_another_file_of_the_model_s_folder_makes_it_another_model(generator, tmp_path, monkeypatch, name):
+    model = write_tiny_model(tmp_path / "tiny")
+    loads = []
+    load = LoadedModel._load
+    monkeypatch.setattr(LoadedModel, "_load", lambda self: loads.append(1) or load(self))
+    order = Load(job="l", model_folder=model, data_folder=tmp_path)
+    for _ in range(2):
+        generator.load(order, lambda report: None, lambda: False)
+    assert len(loads) == 1
+    os.utime(model / name, ns=(1, 1))
+    generator.load(order, lambda report: None, lambda: False)
+    assert len(loads) == 2
+
+
+def test_a_style_lora_that_was_trained_again_is_taken(generator, tiny, tmp_path):
+    style = write_style(tiny, tmp_path / "style.safetensors")
+    task = make_task(tmp_path / "1", tiny, style_loras=(style,))
+    task = task.model_copy(update={"request": task.request.model_copy(update={"style_loras": (StyleLora(name="s"),)})})
+    before = clips_of(run(generator, task))[0]
+    scaled(style, -3.0)
+    after = clips_of(run(generator, task.model_copy(update={"clips_folder": tmp_path / "2"})))[0]
+    assert not np.array_equal(before, after)
 
 
 def test_a_loop_has_the_frames_that_lead_back_to_its_beginning(generator, tiny, tmp_path):
