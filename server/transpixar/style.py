@@ -14,20 +14,14 @@ from pathlib import Path
 
 import torch
 from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
-from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from .adapter import RGBA_ADAPTER, is_rgba_enabled
+from .style_formats import StateDict, StyleLoraError, read_style_lora
 
-_PREFIX = "transformer."
-_SUFFIXES = (".lora_A.weight", ".lora_B.weight")
+__all__ = ["StyleLora", "StyleLoraError", "set_style_loras"]
 
 StyleLora = tuple[str | os.PathLike[str], float]
-"""A safetensors file in diffusers' format, and the strength to use it at."""
-
-
-class StyleLoraError(ValueError):
-    """A style LoRA that cannot be used; the message names the file and, where it is about one, the key."""
+"""A safetensors file in one of the formats of `style_formats`, and the strength to use it at."""
 
 
 def set_style_loras(pipe: CogVideoXPipeline, loras: Sequence[StyleLora]) -> None:
@@ -45,13 +39,11 @@ def set_style_loras(pipe: CogVideoXPipeline, loras: Sequence[StyleLora]) -> None
         raise ValueError("This pipeline has no RGBA weights; call enable_rgba on its transformer first.")
     loaded = set(transformer.peft_config) - {RGBA_ADAPTER}
     wanted = _by_name(loras)
-    for name, (path, _) in wanted.items():
-        if name not in loaded:
-            _check_file(path, transformer)
+    new = {name: read_style_lora(path, transformer) for name, (path, _) in wanted.items() if name not in loaded}
 
     _drop(transformer, loaded - wanted.keys())
-    for name in wanted.keys() - loaded:
-        _load(pipe, name, wanted[name][0])
+    for name, converted in new.items():
+        _load(pipe, name, wanted[name][0], converted)
     transformer.set_adapters([RGBA_ADAPTER, *wanted], [1.0, *(strength for _, strength in wanted.values())])
 
 
@@ -74,60 +66,13 @@ def _by_name(loras: Sequence[StyleLora]) -> dict[str, tuple[Path, float]]:
     return wanted
 
 
-def _check_file(path: Path, transformer: CogVideoXTransformer3DModel) -> None:
-    """Check that every key is half of a LoRA of a layer that the transformer has, of the right shape."""
-    try:
-        with safe_open(path, "pt") as file:
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise StyleLoraError(f"{path}: this is not a readable safetensors file ({error}); get it anew.") from error
-    if not shapes:
-        raise StyleLoraError(f"{path}: this file holds no weights; give a LoRA for CogVideoX.")
-    layers = dict(transformer.named_modules())
-    for key, shape in shapes.items():
-        layer, suffix = _layer_of(path, key, layers)
-        other = f"{key.removesuffix(suffix)}{_SUFFIXES[1 - _SUFFIXES.index(suffix)]}"
-        if other not in shapes:
-            raise StyleLoraError(f'{path}: "{key}" is there, but "{other}" is missing; get the file anew.')
-        _check_shape(path, key, suffix, shape, shapes[other], layer)
-
-
-def _layer_of(path: Path, key: str, layers: dict[str, nn.Module]) -> tuple[nn.Module, str]:
-    """Return the layer that a key belongs to, and the key's suffix."""
-    suffix = next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), None)
-    if suffix is None or not key.startswith(_PREFIX):
-        raise StyleLoraError(
-            f'{path}: "{key}" is no LoRA key of diffusers, which look like '
-            '"transformer.transformer_blocks.0.attn1.to_q.lora_A.weight"; give a LoRA in that format.'
-        )
-    layer = layers.get(key.removeprefix(_PREFIX).removesuffix(suffix))
-    if layer is None or getattr(layer, "weight", None) is None:
-        raise StyleLoraError(f'{path}: "{key}" is for a layer that this model does not have; use a LoRA made for it.')
-    return layer, suffix
-
-
-def _check_shape(
-    path: Path, key: str, suffix: str, shape: tuple[int, ...], other: tuple[int, ...], layer: nn.Module
-) -> None:
-    """Check A ``(r, D_in, ...)`` or B ``(D_out, r, ...)`` against the layer's weight and its other half."""
-    weight = getattr(layer, "weight").shape  # noqa: B009  (mypy knows no weight of a Module)
-    is_a = suffix == _SUFFIXES[0]
-    if len(shape) == len(other) == len(weight):
-        rank = other[1] if is_a else other[0]
-        expected = (rank, *weight[1:]) if is_a else (weight[0], rank, *(1 for _ in weight[2:]))
-        if shape == expected:
-            return
-    raise StyleLoraError(
-        f'{path}: "{key}" has the shape {shape}, which does not fit this model\'s layer of {tuple(weight)}; use a LoRA '
-        "made for this model."
-    )
-
-
-def _load(pipe: CogVideoXPipeline, name: str, path: Path) -> None:
+def _load(pipe: CogVideoXPipeline, name: str, path: Path, converted: StateDict | None) -> None:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # several are what is wanted
-            pipe.load_lora_weights(str(path), adapter_name=name, use_safetensors=True, local_files_only=True)
+            # By its path, diffusers also reads the scale that training scripts write into the header.
+            given = str(path) if converted is None else converted
+            pipe.load_lora_weights(given, adapter_name=name, use_safetensors=True, local_files_only=True)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise

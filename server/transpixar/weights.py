@@ -63,7 +63,7 @@ def read_rgba_weights(
         transformer: gives the number of blocks and the width D.
 
     Raises:
-        RGBAWeightsError: the file cannot be read, or keys, shapes or ranks do not fit.
+        RGBAWeightsError: the file cannot be read, keys, shapes or ranks do not fit, or a weight is NaN or infinite.
     """
     if isinstance(weights, Mapping):
         source, state = "The state dict", dict(weights)
@@ -72,6 +72,7 @@ def read_rgba_weights(
     width = inner_dim(transformer)
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     rank = check_rgba_shapes(source, shapes, width, transformer.config.num_layers)
+    _check_finite(source, state)
     domain_emb = state.pop(DOMAIN_KEY)
     return RGBAWeights(lora=state, domain_emb=domain_emb.reshape(1, 1, width), rank=rank)
 
@@ -190,6 +191,15 @@ def _check_keys(source: str, shapes: Mapping[str, tuple[int, ...]], keys: list[t
             f'{source}: "{unexpected[0]}" is no RGBA weight of this model ({len(unexpected)} keys in all are not); '
             "use RGBA weights that were trained for this model, an ordinary LoRA is none."
         )
+
+
+def _check_finite(source: str, state: StateDict) -> None:
+    for key, value in state.items():
+        if not torch.isfinite(value.float()).all():
+            raise RGBAWeightsError(
+                f'{source}: "{key}" holds values that are no numbers (NaN or infinite); no clip can come of it; '
+                "train the LoRA anew with a lower learning rate, or get another."
+            )
 
 
 def _check_shape(source: str, key: str, shape: tuple[int, ...], expected: tuple[int, int]) -> None:

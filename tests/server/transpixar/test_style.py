@@ -17,6 +17,8 @@ from tests.tiny_model import LORA_ALPHA, RANK
 
 LAYOUT = TokenLayout(text_length=3, stream_length=4)
 STEM = "transformer.transformer_blocks.0.attn1.to_q"
+KOHYA = "lora_unet_transformer_blocks_0_attn1_to_q"
+DIFFUSION = "diffusion_model.transformer_blocks.0.attn1.to_q"
 FEED_FORWARD = "transformer.transformer_blocks.1.ff.net.0.proj"
 
 
@@ -123,6 +125,33 @@ def test_a_file_saved_by_diffusers_keeps_its_own_scale(pipe, model_folder, tmp_p
     assert sorted(to_q.scaling.values()) == [LORA_ALPHA / RANK, 0.5 * 6 / 2]
 
 
+@pytest.mark.parametrize(
+    ("stem", "halves"),
+    [
+        (KOHYA, ("lora_down", "lora_up")),
+        ("lora_unet__transformer_blocks_0_attn1_to_q", ("lora_down", "lora_up")),
+        ("lora_transformer_transformer_blocks_0_attn1_to_q", ("lora_down", "lora_up")),
+        (DIFFUSION, ("lora_A", "lora_B")),
+        (DIFFUSION, ("lora_down", "lora_up")),
+        ("base_model.model.transformer_blocks.0.attn1.to_q", ("lora_A.default", "lora_B.default")),
+        ("transformer_blocks.0.attn1.to_q", ("lora.down", "lora.up")),
+    ],
+)
+@pytest.mark.parametrize("alpha", [None, 1.0])
+def test_other_programs_namings_make_the_clip_that_diffusers_names_make(pipe, write, stem, halves, alpha):
+    tensors = lora()
+    a, b = tensors.values()
+    # kohya's alpha: the product counts alpha / rank times.
+    expected = {f"{STEM}.lora_A.weight": a, f"{STEM}.lora_B.weight": b * (1 if alpha is None else alpha / 2)}
+    pipe.set_style_loras([(write("diffusers", expected), 0.7)])
+    diffusers = generate(pipe)
+    other = {f"{stem}.{halves[0]}.weight": a, f"{stem}.{halves[1]}.weight": b}
+    if alpha is not None:
+        other[f"{stem}.alpha"] = torch.tensor(alpha)
+    pipe.set_style_loras([(write("other", other), 0.7)])
+    assert np.array_equal(generate(pipe), diffusers)
+
+
 def test_style_and_half_precision_go_together(pipe, write):
     pipe.to(torch.bfloat16).set_style_loras([(write("ink", lora()), 1.0)])
     assert {parameter.dtype for parameter in pipe.transformer.parameters()} == {torch.bfloat16}
@@ -132,8 +161,14 @@ def test_style_and_half_precision_go_together(pipe, write):
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [
-        ({"domain_emb": torch.zeros(32)} | lora(), '"domain_emb" is no LoRA key of diffusers'),
-        ({"lora_unet_blocks_0_to_q.lora_down.weight": torch.zeros(2, 32)}, "give a LoRA in that format"),
+        ({"domain_emb": torch.zeros(32)} | lora(), '"domain_emb" is no LoRA key that .* give a LoRA in such a format'),
+        ({"lora_unet_blocks_0_to_q.lora_down.weight": torch.zeros(2, 32)}, "is for a layer that this model does not"),
+        ({"lora_te_encoder_0.lora_down.weight": torch.zeros(2, 32)}, "is for a layer that this model does not"),
+        ({f"{KOHYA}.lora_down.weight": torch.zeros(2, 32)}, f'"{KOHYA}.lora_up.weight" is missing'),
+        ({f"{KOHYA}.alpha": torch.tensor(1.0)}, "is there without its LoRA"),
+        (lora() | lora(DIFFUSION), "are for the same layer"),
+        (lora() | {f"{STEM}.lora_B.weight": torch.full((32, 2), torch.nan)}, 'lora_B.weight" holds values that are no'),
+        (lora() | {f"{STEM}.lora_A.weight": torch.full((2, 32), torch.inf)}, 'lora_A.weight" holds values that are no'),
         (lora("transformer.transformer_blocks.9.attn1.to_q"), '9.attn1.to_q.lora_A.weight" is for a layer that'),
         (lora(width=48), r"lora_A.weight\" has the shape \(2, 48\), which does not fit .* \(32, 32\)"),
         (lora(out=48), r"lora_B.weight\" has the shape \(48, 2\), which does not fit"),

@@ -27,6 +27,7 @@ def with_shape(key, *shape):
         (with_shape("unet.lora_A.weight", 1), '"unet.lora_A.weight" is no RGBA weight'),
         (with_shape(KEY_A, 4, 16), rf'"{KEY_A}" has shape \(4, 16\), but \(4, 32\)'),
         (with_shape(KEY_B, 32, 3), rf'"{KEY_B}" has shape \(32, 3\), but \(32, 4\)'),
+        (lambda weights: weights[KEY_B].fill_(torch.nan), rf'"{KEY_B}" holds values that are no numbers'),
         (with_shape("domain_emb", 1, 1, 16), r'"domain_emb" has shape \(1, 1, 16\), but this model is 32 wide'),
     ],
 )
