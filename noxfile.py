@@ -1,4 +1,4 @@
-"""Sessions: `nox -s demo`, `nox -s tests`, `nox -s blender`, `nox -s lint`, `nox -s extension`.
+"""Sessions: `nox -s demo`, `tests`, `blender`, `lint`, `extension`, and `gpu` for those who have one.
 
 Two environments, as on an artist's machine: `.nox/server` has torch and the server, `.nox/blender` has Blender (the bpy
 wheel) and nothing of the server. They are made once, shared by all sessions, and brought up to date when
@@ -134,6 +134,20 @@ def tests(session: nox.Session) -> None:
     outside = ["tests", "--ignore=tests/blender", "--durations=15", *PARALLEL, *session.posargs]
     session.run(server, "-m", "pytest", *outside, external=True, env=here)
     session.run(blender, "-m", "pytest", "tests/blender", *PARALLEL, *session.posargs, external=True, env=here)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run the model tests on a GPU: `nox -s gpu`, or another device, `TRANSPIXAR_TEST_DEVICE=cpu nox -s gpu`."""
+    device = os.environ.get("TRANSPIXAR_TEST_DEVICE", "cuda")
+    server = server_python(session)
+    found = ["-c", f"import torch; torch.zeros(1, device={device!r})"]
+    if subprocess.run([server, *found], capture_output=True, check=False).returncode:
+        session.skip(f"PyTorch in {server} cannot use the device {device}; install a build of it for your GPU there.")
+    here = {"HF_HUB_OFFLINE": "1", "TRANSPIXAR_TEST_DEVICE": device}
+    session.run(
+        server, "-m", "pytest", "tests/server/transpixar", "-m", "device", *session.posargs, external=True, env=here
+    )
 
 
 @nox.session

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WHEELS, SITE = ROOT / ".gpu" / "wheels", ROOT / ".gpu" / "site"
 
 # What the model, its tests and the benchmark import, beside torch; with everything that these need in turn.
-WANTED = ("diffusers", "peft", "transformers", "accelerate", "huggingface-hub", "pydantic")
+WANTED = ("diffusers", "peft", "transformers", "accelerate", "huggingface-hub", "pydantic", "platformdirs")
 # A machine with torch has these, or gets along without: no version of them matters here.
 NOT_CARRIED = frozenset(
     {

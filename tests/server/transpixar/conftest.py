@@ -7,6 +7,7 @@ import torch
 from diffusers import CogVideoXTransformer3DModel
 
 from server.transpixar import TransPixarPipeline
+from tests.device import DEVICE
 from tests.tiny_model import LORA_ALPHA, make_rgba_weights, make_transformer, write_tiny_model
 
 
@@ -17,12 +18,12 @@ def fixed_randomness():
 
 @pytest.fixture
 def transformer() -> CogVideoXTransformer3DModel:
-    return make_transformer()
+    return make_transformer().to(DEVICE)
 
 
 @pytest.fixture
 def weights(transformer) -> dict[str, torch.Tensor]:
-    return make_rgba_weights(transformer)
+    return {key: value.to(DEVICE) for key, value in make_rgba_weights(transformer).items()}
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +37,4 @@ def pipe(model_folder) -> TransPixarPipeline:
         model_folder, rgba_lora=model_folder / "rgba_lora.safetensors", lora_alpha=LORA_ALPHA
     )
     pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return pipe.to(DEVICE)

@@ -24,8 +24,8 @@ class DenseProcessor:
     def __call__(self, attn, hidden_states, encoder_hidden_states, attention_mask=None, image_rotary_emb=None):
         text, video = encoder_hidden_states.shape[1], hidden_states.shape[1]
         tokens = torch.cat([encoder_hidden_states, hidden_states], dim=1)
-        is_alpha = torch.arange(text + video) >= text + video // 2
-        is_text = torch.arange(text + video) < text
+        is_alpha = torch.arange(text + video, device=tokens.device) >= text + video // 2
+        is_text = torch.arange(text + video, device=tokens.device) < text
 
         def heads(name):
             x = self.linear(name, getattr(attn, name), tokens, is_alpha)
@@ -37,7 +37,7 @@ class DenseProcessor:
             for x in (query, key):
                 x[:, :, text:] = apply_rotary_emb(x[:, :, text:], both_halves)
 
-        mask = torch.zeros(text + video, text + video)
+        mask = torch.zeros(text + video, text + video, device=tokens.device)
         mask[is_text[:, None] & is_alpha[None, :]] = TEXT_TO_ALPHA[self.mode]
         scores = query @ key.transpose(2, 3) / query.shape[-1] ** 0.5 + mask
         out = (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
@@ -56,7 +56,7 @@ def oracle_forward(
     def add_domain_embedding(module, args, tokens):
         text = args[0].shape[1]
         video = tokens.shape[1] - text
-        is_alpha = torch.arange(tokens.shape[1]) >= text + video // 2
+        is_alpha = torch.arange(tokens.shape[1], device=tokens.device) >= text + video // 2
         return tokens + is_alpha[:, None] * weights["domain_emb"].reshape(1, 1, -1)
 
     base.patch_embed.register_forward_hook(add_domain_embedding)

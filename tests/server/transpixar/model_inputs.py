@@ -22,14 +22,16 @@ class Inputs:
 def random_inputs(
     transformer: CogVideoXTransformer3DModel, *, batch=2, frames=3, height=8, width=12, text_length=None
 ) -> Inputs:
-    config = transformer.config
+    config, device = transformer.config, transformer.device
     grid = (height // config.patch_size, width // config.patch_size)
     rotary = None
     if config.use_rotary_positional_embeddings:
-        rotary = get_3d_rotary_pos_embed(config.attention_head_dim, ((0, 0), grid), grid, frames)
+        rotary = get_3d_rotary_pos_embed(config.attention_head_dim, ((0, 0), grid), grid, frames, device=device)
     return Inputs(
-        hidden_states=torch.randn(batch, 2 * frames, config.in_channels, height, width),
-        encoder_hidden_states=torch.randn(batch, text_length or config.max_text_seq_length, config.text_embed_dim),
-        timestep=torch.randint(0, 1000, (batch,)),
+        hidden_states=torch.randn(batch, 2 * frames, config.in_channels, height, width, device=device),
+        encoder_hidden_states=torch.randn(
+            batch, text_length or config.max_text_seq_length, config.text_embed_dim, device=device
+        ),
+        timestep=torch.randint(0, 1000, (batch,), device=device),
         image_rotary_emb=rotary,
     )

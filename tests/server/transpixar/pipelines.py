@@ -8,6 +8,7 @@ from diffusers import CogVideoXImageToVideoPipeline
 
 from server.transpixar import TransPixarPipeline, enable_rgba
 from server.transpixar.scheduler import TrailingDPMScheduler
+from tests.device import DEVICE
 from tests.tiny_model import (
     LORA_ALPHA,
     make_autoencoder,
@@ -28,7 +29,7 @@ def make_pipeline(**config: Any) -> TransPixarPipeline:
     scheduler = TrailingDPMScheduler.from_config(make_scheduler().config)
     pipe = TransPixarPipeline(make_tokenizer(), make_text_encoder(), make_autoencoder(), transformer, scheduler)
     pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return pipe.to(DEVICE)
 
 
 def stock_image_to_video(pipe: TransPixarPipeline) -> CogVideoXImageToVideoPipeline:

@@ -19,7 +19,10 @@ from server.transpixar import (
 )
 from server.transpixar.lora import project
 from server.transpixar.tokens import TokenLayout
+from tests.device import DEVICE
 from tests.server.transpixar.model_inputs import random_inputs
+
+pytestmark = pytest.mark.device
 
 LAYOUT = TokenLayout(text_length=3, stream_length=4)
 STEM = "transformer.transformer_blocks.0.attn1"
@@ -34,14 +37,17 @@ def style_lora(transformer) -> dict[str, torch.Tensor]:
     """An ordinary LoRA on one projection of the first block."""
     width = transformer.config.num_attention_heads * transformer.config.attention_head_dim
     return {
-        f"{STEM}.to_q.lora_A.weight": torch.randn(2, width),
-        f"{STEM}.to_q.lora_B.weight": torch.randn(width, 2),
+        f"{STEM}.to_q.lora_A.weight": torch.randn(2, width, device=DEVICE),
+        f"{STEM}.to_q.lora_B.weight": torch.randn(width, 2, device=DEVICE),
     }
 
 
 @torch.no_grad()
 def test_the_lora_touches_alpha_tokens_only(transformer, weights):
-    linear, tokens = copy.deepcopy(transformer.transformer_blocks[0].attn1.to_q), torch.randn(2, LAYOUT.length, 32)
+    linear, tokens = (
+        copy.deepcopy(transformer.transformer_blocks[0].attn1.to_q),
+        torch.randn(2, LAYOUT.length, 32, device=DEVICE),
+    )
     enable_rgba(transformer, weights, lora_alpha=2.0)
 
     result = project(transformer.transformer_blocks[0].attn1.to_q, tokens, LAYOUT)
@@ -56,7 +62,10 @@ def test_the_lora_touches_alpha_tokens_only(transformer, weights):
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`")  # two adapters are what is wanted
 @torch.no_grad()
 def test_an_ordinary_lora_stacks_on_top(transformer, weights):
-    linear, tokens = copy.deepcopy(transformer.transformer_blocks[0].attn1.to_q), torch.randn(2, LAYOUT.length, 32)
+    linear, tokens = (
+        copy.deepcopy(transformer.transformer_blocks[0].attn1.to_q),
+        torch.randn(2, LAYOUT.length, 32, device=DEVICE),
+    )
     style = style_lora(transformer)
     enable_rgba(transformer, weights, lora_alpha=2.0)
     to_q = transformer.transformer_blocks[0].attn1.to_q
@@ -73,8 +82,10 @@ def test_an_ordinary_lora_stacks_on_top(transformer, weights):
 
 @pytest.mark.parametrize("positions", ["rotary", "sincos"])
 def test_fresh_weights_treat_alpha_as_rgb(transformer, positions):
-    transformer = type(transformer).from_config(
-        transformer.config, use_rotary_positional_embeddings=positions == "rotary"
+    transformer = (
+        type(transformer)
+        .from_config(transformer.config, use_rotary_positional_embeddings=positions == "rotary")
+        .to(DEVICE)
     )
     inputs = random_inputs(transformer)
     rgb, _ = inputs.hidden_states.chunk(2, dim=1)

@@ -10,7 +10,10 @@ import server.models
 from server.models import ModelDescription
 from server.training.effects import Look, render
 from server.transpixar import GenerationCancelled, TransPixarPipeline
+from tests.device import DEVICE
 from tests.server.transpixar.pipelines import Seen, generate, generator, picture
+
+pytestmark = pytest.mark.device
 
 MINI = Path(server.models.__file__).parent / "mini"
 FOOTAGE = np.stack([picture(3, seed=seed) for seed in range(5)])  # (F, H, W, 3)
@@ -19,7 +22,7 @@ FOOTAGE = np.stack([picture(3, seed=seed) for seed in range(5)])  # (F, H, W, 3)
 @torch.no_grad()
 def encoded(pipe, footage=FOOTAGE) -> torch.Tensor:
     """Latents (1, F, C, H, W) of footage."""
-    pixels = torch.from_numpy(footage).permute(3, 0, 1, 2)[None] * 2 - 1
+    pixels = torch.from_numpy(footage).to(DEVICE).permute(3, 0, 1, 2)[None] * 2 - 1
     return pipe.vae.encode(pixels).latent_dist.mode().transpose(1, 2)
 
 
@@ -125,7 +128,7 @@ def mini() -> TransPixarPipeline:
         MINI, rgba_lora=MINI / model.rgba_lora.file, lora_alpha=model.rgba_lora.lora_alpha, image_optional=True
     )
     pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return pipe.to(DEVICE)
 
 
 def overlap(alpha, expected) -> float:

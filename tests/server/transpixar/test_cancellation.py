@@ -6,6 +6,8 @@ import torch
 
 from server.transpixar import GenerationCancelled
 
+pytestmark = pytest.mark.device
+
 PROMPT = "a puff of orange smoke"
 CLIP = {"height": 32, "width": 32, "num_frames": 5, "num_inference_steps": 4, "guidance_scale": 4.0}
 

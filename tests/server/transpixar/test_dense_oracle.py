@@ -2,14 +2,18 @@
 
 import copy
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.transpixar import enable_rgba
+from tests.device import DEVICE
 from tests.server.transpixar.dense_oracle import oracle_forward
 from tests.server.transpixar.model_inputs import random_inputs
 from tests.tiny_model import make_rgba_weights, make_transformer
+
+pytestmark = pytest.mark.device
 
 
 @settings(max_examples=25, deadline=None)
@@ -25,8 +29,8 @@ from tests.tiny_model import make_rgba_weights, make_transformer
 )
 @torch.no_grad()
 def test_forward_equals_the_dense_oracle(mode, batch, frames, height, width, text_length, rank, lora_alpha):
-    base = make_transformer()
-    weights = make_rgba_weights(base, rank)
+    base = make_transformer().to(DEVICE)
+    weights = {key: value.to(DEVICE) for key, value in make_rgba_weights(base, rank).items()}
     inputs = random_inputs(base, batch=batch, frames=frames, height=height, width=width, text_length=text_length)
     rgba = enable_rgba(copy.deepcopy(base), weights, lora_alpha=lora_alpha, text_to_alpha=mode)
 

@@ -10,7 +10,10 @@ from server.transpixar.memory import ClipSize
 from server.transpixar.placement import Placement, PlanNotPossible, is_out_of_memory
 from server.transpixar.planner import PlannedRun
 from server.transpixar.plans import ALTERNATING, OFFLOAD, PLANS, RESIDENT, TEXT_FREED, TILED
+from tests.device import DEVICE
 from tests.tiny_model import LORA_ALPHA, MAX_SEQUENCE_LENGTH
+
+pytestmark = pytest.mark.device
 
 PROMPT, STEPS = "a puff of orange smoke", 4
 SIZE = ClipSize(width=48, height=32, num_frames=5)
@@ -44,7 +47,7 @@ class CountingLoader:
 @pytest.fixture
 def execution(model_folder) -> Execution:
     loader = CountingLoader(model_folder)
-    return Execution(load(model_folder), "cpu", load_text_encoder=loader, model="tiny")
+    return Execution(load(model_folder), DEVICE, load_text_encoder=loader, model="tiny")
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +56,7 @@ def expected(model_folder) -> torch.Tensor:
     pipe = TransPixarPipeline.from_pretrained(
         model_folder, rgba_lora=model_folder / "rgba_lora.safetensors", lora_alpha=LORA_ALPHA
     )
-    pipe.set_progress_bar_config(disable=True)
+    pipe.to(DEVICE).set_progress_bar_config(disable=True)
     return pipe(PROMPT, negative_prompt="", max_sequence_length=MAX_SEQUENCE_LENGTH, **clip_arguments()).frames
 
 
@@ -144,7 +147,7 @@ def test_plans_follow_each_other(execution, expected):
 
 def test_a_plan_is_carried_out_and_undone(model_folder):
     pipe = load(model_folder)
-    placement = Placement(pipe, OFFLOAD, "cpu")
+    placement = Placement(pipe, OFFLOAD, DEVICE)
     assert pipe.vae.use_tiling
     assert all(hasattr(block, "_diffusers_hook") for block in pipe.transformer.transformer_blocks)
     placement.undo()

@@ -12,6 +12,9 @@ from safetensors.torch import load_file
 
 from server.transpixar import TransPixarPipeline, enable_rgba
 from server.transpixar.scheduler import TrailingDPMScheduler
+from tests.device import DEVICE
+
+pytestmark = pytest.mark.device
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "transpixar_tiny"
 CASE = json.loads((GOLDEN / "case.json").read_text())
@@ -19,13 +22,13 @@ CASE = json.loads((GOLDEN / "case.json").read_text())
 
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, torch.Tensor]:
-    return load_file(GOLDEN / "cases.safetensors")
+    return load_file(GOLDEN / "cases.safetensors", device=str(DEVICE))
 
 
 def golden_transformer(mode: str) -> CogVideoXTransformer3DModel:
     transformer = CogVideoXTransformer3DModel.from_pretrained(GOLDEN / "transformer")
     weights = GOLDEN / "rgba_lora.safetensors"
-    return enable_rgba(transformer, weights, lora_alpha=CASE["lora_alpha"], text_to_alpha=mode)
+    return enable_rgba(transformer, weights, lora_alpha=CASE["lora_alpha"], text_to_alpha=mode).to(DEVICE)
 
 
 @pytest.mark.parametrize("mode", ["strict", "reference"])
@@ -34,7 +37,7 @@ def test_one_forward_pass_equals_the_released_code(tensors, mode):
     transformer = golden_transformer(mode)
     grid = (CASE["grid"][0] // 2, CASE["grid"][1] // 2)
     crop = get_resize_crop_region_for_grid(grid, 45, 30)
-    rotary = get_3d_rotary_pos_embed(CASE["head_dim"], crop, grid, CASE["latent_frames"])
+    rotary = get_3d_rotary_pos_embed(CASE["head_dim"], crop, grid, CASE["latent_frames"], device=DEVICE)
     output = transformer(
         hidden_states=tensors["hidden_states"],
         encoder_hidden_states=tensors["encoder_hidden_states"],

@@ -9,6 +9,7 @@ from diffusers import CogVideoXImageToVideoPipeline
 from diffusers.pipelines.cogvideo import pipeline_cogvideox_image2video as stock
 
 from server.transpixar import TransPixarPipeline, create_rgba_weights, enable_rgba
+from tests.device import DEVICE
 from tests.server.transpixar.model_inputs import random_inputs
 from tests.server.transpixar.pipelines import (
     Seen,
@@ -26,6 +27,8 @@ from tests.tiny_model import (
     make_transformer,
     write_tiny_model,
 )
+
+pytestmark = pytest.mark.device
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def conditions(pipe, **arguments) -> torch.Tensor:
 @torch.no_grad()
 def encoded(pipe, rgb) -> torch.Tensor:
     """Latents (C, H, W) of one picture (H, W, 3) in 0..1."""
-    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None, :, None] * 2 - 1
+    pixels = torch.from_numpy(rgb).to(DEVICE).permute(2, 0, 1)[None, :, None] * 2 - 1
     return pipe.vae.encode(pixels).latent_dist.mode()[0, :, 0]
 
 
@@ -86,9 +89,9 @@ def test_noise_and_rgb_condition_are_those_of_stock_diffusers(monkeypatch, confi
     ours = seen.passes[0]
     # Stock takes a sample of the posterior, and with it other noise.
     monkeypatch.setattr(stock, "retrieve_latents", functools.partial(stock.retrieve_latents, sample_mode="argmax"))
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] * 2 - 1
+    pixels = torch.from_numpy(image).to(DEVICE).permute(2, 0, 1)[None] * 2 - 1
     latents, image_latents = stock_image_to_video(pipe).prepare_latents(
-        pixels, 1, 4, num_frames, 32, 32, torch.float32, torch.device("cpu"), generator()
+        pixels, 1, 4, num_frames, 32, 32, torch.float32, DEVICE, generator()
     )
     noise, condition = ours["hidden_states"].chunk(2, dim=2)
     rgb = slice(0, noise.shape[1] // 2)
@@ -100,7 +103,7 @@ def test_noise_and_rgb_condition_are_those_of_stock_diffusers(monkeypatch, confi
 
 
 def test_learned_positions_are_shared_by_both_halves():
-    transformer = make_transformer(**IMAGE_TO_VIDEO)
+    transformer = make_transformer(**IMAGE_TO_VIDEO).to(DEVICE)
     transformer.patch_embed.pos_embedding.normal_()  # learned, so unlike sine and cosine
     inputs = random_inputs(transformer, frames=3, height=8, width=8)
     rgb, _ = inputs.hidden_states.chunk(2, dim=1)
@@ -113,7 +116,7 @@ def test_learned_positions_are_shared_by_both_halves():
 
 @torch.no_grad()
 def test_a_shorter_clip_has_the_first_of_the_learned_positions():
-    transformer = make_transformer(**IMAGE_TO_VIDEO)
+    transformer = make_transformer(**IMAGE_TO_VIDEO).to(DEVICE)
     transformer.patch_embed.pos_embedding.normal_()
     enable_rgba(transformer, create_rgba_weights(transformer, rank=4))
     text, latents = torch.zeros(1, 12, 32), torch.zeros(1, 4, 8, 8, 8)  # 2 of 3 latent frames

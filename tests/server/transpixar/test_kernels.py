@@ -19,6 +19,8 @@ from server.transpixar.kernels import (
 from server.transpixar.quality import PRESETS, apply_quality, reset_quality
 from tests.server.transpixar.pipelines import PROMPT, generator, make_pipeline
 
+pytestmark = pytest.mark.device
+
 CLIP = {"height": 32, "width": 32, "num_frames": 5, "num_inference_steps": 3, "output_type": "latent"}
 ALL = {"sageattention", "flash_attn", "flash_attn_interface"}
 

@@ -8,6 +8,8 @@ from server.transpixar.denoiser import Denoiser
 from server.transpixar.looping import LoopingDenoiser, decode_loop
 from tests.server.transpixar.pipelines import PROMPT, generator, make_pipeline
 
+pytestmark = pytest.mark.device
+
 CLIP = {"height": 32, "width": 32, "num_frames": 9, "num_inference_steps": 5, "guidance_scale": 1.0}
 
 

@@ -15,6 +15,8 @@ from server.transpixar.quality import (
 )
 from tests.server.transpixar.pipelines import PROMPT, generator, make_pipeline
 
+pytestmark = pytest.mark.device
+
 CLIP = {"height": 32, "width": 32, "num_frames": 5, "guidance_scale": 4.0}
 EAGER = QualityPreset("fast", first_block_threshold=10.0, mag_cache_threshold=10.0, skip_guidance_below=1.05)
 

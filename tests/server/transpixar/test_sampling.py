@@ -9,6 +9,8 @@ from server.transpixar import GenerationCancelled
 from server.transpixar.guidance import Guidance
 from tests.server.transpixar.pipelines import PROMPT, Seen, generate, generator, make_pipeline
 
+pytestmark = pytest.mark.device
+
 TOLERANCE = 1e-5  # of latents and pixels in single precision, for another order of the same sums
 
 

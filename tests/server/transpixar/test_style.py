@@ -12,8 +12,11 @@ from safetensors.torch import save_file
 from server.transpixar.lora import project
 from server.transpixar.style import StyleLoraError
 from server.transpixar.tokens import TokenLayout
+from tests.device import DEVICE
 from tests.server.transpixar.pipelines import generate
 from tests.tiny_model import LORA_ALPHA, RANK
+
+pytestmark = pytest.mark.device
 
 LAYOUT = TokenLayout(text_length=3, stream_length=4)
 STEM = "transformer.transformer_blocks.0.attn1.to_q"
@@ -42,14 +45,15 @@ def write(tmp_path):
 
 
 def delta(tensors, tokens, stem=STEM) -> torch.Tensor:
-    return tokens @ tensors[f"{stem}.lora_A.weight"].T @ tensors[f"{stem}.lora_B.weight"].T
+    a, b = (tensors[f"{stem}.lora_{letter}.weight"].to(tokens.device) for letter in "AB")
+    return tokens @ a.T @ b.T
 
 
 @torch.no_grad()
 def test_each_adds_its_strength_to_all_tokens_and_rgba_to_alpha_alone(pipe, weights, write):
     ink, neon = lora(), lora(rank=3)
     to_q = pipe.transformer.transformer_blocks[0].attn1.to_q
-    linear, tokens = copy.deepcopy(to_q.base_layer), torch.randn(2, LAYOUT.length, 32)
+    linear, tokens = copy.deepcopy(to_q.base_layer), torch.randn(2, LAYOUT.length, 32, device=DEVICE)
     rgba = {f"{STEM}.lora_{letter}.weight": getattr(to_q, f"lora_{letter}")["rgba"].weight.clone() for letter in "AB"}
 
     def expected(*styles):
