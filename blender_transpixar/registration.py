@@ -56,7 +56,7 @@ from .ui import (
     sampling_section,
     server_panel,
 )
-from .ui.prompt_presets import TRANSPIXAR_MT_prompt_presets
+from .ui.prompt_presets import TRANSPIXAR_PT_prompt_presets
 from .ui.size_menu import TRANSPIXAR_MT_size
 
 _CLASSES = (
@@ -101,7 +101,7 @@ _CLASSES = (
     TRANSPIXAR_OT_accept_licences,
     TRANSPIXAR_OT_load_model,
     TRANSPIXAR_OT_unload_model,
-    TRANSPIXAR_MT_prompt_presets,
+    TRANSPIXAR_PT_prompt_presets,
     TRANSPIXAR_MT_size,
     # The sidebar, in the order in which its sections stand.
     *panel.PANELS,

@@ -10,7 +10,7 @@ from ..operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
 from ..operators.generate import TRANSPIXAR_OT_generate
 from ..operators.place_plane import TRANSPIXAR_OT_place_plane
 from .progress import draw_generation
-from .prompt_presets import TRANSPIXAR_MT_prompt_presets
+from .prompt_presets import draw_presets_button
 from .sections import Section, panels_of
 from .sentence import draw_sentence
 from .server_panel import draw_state_row
@@ -32,7 +32,7 @@ class GenerateSection(Section):
         settings = context.scene.transpixar
         row = layout.row(align=True)
         row.prop(settings, "prompt", text="", placeholder="An effect, such as orange smoke")
-        row.menu(TRANSPIXAR_MT_prompt_presets.__name__, text="", icon="PRESET")
+        draw_presets_button(row)
         _draw_problems(layout, context, settings)
         row = layout.row()
         row.scale_y = 1.5

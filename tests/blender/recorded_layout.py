@@ -14,6 +14,10 @@ class RecordedLayout:
         self.operators: list[str] = []
         self.properties: list[str] = []
         self.menus: list[str] = []
+        #: What a click on each drawn button runs: the operator's name and what was set on it.
+        self.clicks: list[tuple[str, SimpleNamespace]] = []
+        self.emboss = "NORMAL"
+        self.operator_context = "INVOKE_DEFAULT"
 
     def label(self, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
@@ -37,12 +41,17 @@ class RecordedLayout:
         assert issubclass(getattr(bpy.types, name), bpy.types.Menu)
         self.menus.append(name)
 
+    def popover(self, panel: str, text: str = "", icon: str = "NONE") -> None:
+        assert issubclass(getattr(bpy.types, panel), bpy.types.Panel)
+        self.menus.append(panel)
+
     def operator(self, name: str, text: str = "", icon: str = "NONE", translate: bool = True) -> SimpleNamespace:
         assert icon in bpy.types.UILayout.bl_rna.functions["operator"].parameters["icon"].enum_items
         area, _, verb = name.partition(".")
         getattr(getattr(bpy.ops, area), verb).get_rna_type()
         self.operators.append(name)
-        return SimpleNamespace()
+        self.clicks.append((name, SimpleNamespace()))
+        return self.clicks[-1][1]
 
     def progress(self, factor: float, text: str) -> None:
         assert 0.0 <= factor <= 1.0

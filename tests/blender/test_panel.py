@@ -14,7 +14,7 @@ from blender_transpixar.bl.limits import check_values, problems_of
 from blender_transpixar.core.errors import InvalidRequestError
 from blender_transpixar.core.model import Defaults, Limits, Model
 from blender_transpixar.core.server_state import Condition
-from blender_transpixar.ui.prompt_presets import TRANSPIXAR_MT_prompt_presets
+from blender_transpixar.ui.prompt_presets import TRANSPIXAR_PT_prompt_presets
 from blender_transpixar.ui.sections import Section
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.recorded_layout import RecordedLayout
@@ -73,8 +73,9 @@ def drawn(name: str) -> RecordedLayout:
 
 
 def panels() -> Iterator[type]:
+    """The panels of the sidebar."""
     for cls in registration._CLASSES:
-        if issubclass(cls, bpy.types.Panel):
+        if issubclass(cls, Section):
             yield cls
 
 
@@ -95,7 +96,7 @@ def test_at_first_sight_there_are_prompt_and_generate(blender: None):
     first = drawn("generate")
     assert first.properties == ["prompt"]
     assert "transpixar.generate" in first.operators
-    assert first.menus == ["TRANSPIXAR_MT_prompt_presets"]
+    assert first.menus == ["TRANSPIXAR_PT_prompt_presets"]
 
 
 def test_every_panel_draws_in_a_new_file(blender: None):
@@ -211,8 +212,8 @@ def test_a_real_server_s_limits_arrive_in_the_panel(connected: Path):
 @pytest.fixture
 def preset_menu(settings: bpy.types.PropertyGroup, monkeypatch: pytest.MonkeyPatch) -> str:
     """The menu's name; Blender writes the last preset's name into its label, which is taken back afterwards."""
-    monkeypatch.setattr(TRANSPIXAR_MT_prompt_presets, "bl_label", TRANSPIXAR_MT_prompt_presets.bl_label)
-    return TRANSPIXAR_MT_prompt_presets.__name__
+    monkeypatch.setattr(TRANSPIXAR_PT_prompt_presets, "bl_label", TRANSPIXAR_PT_prompt_presets.bl_label)
+    return TRANSPIXAR_PT_prompt_presets.__name__
 
 
 def presets() -> list[str]:
@@ -226,6 +227,48 @@ def test_shipped_presets_fill_the_prompt(settings: bpy.types.PropertyGroup, pres
         settings.prompt, settings.negative_prompt = "", "what was there before"
         bpy.ops.script.execute_preset(filepath=path, menu_idname=preset_menu)
         assert settings.prompt and not settings.negative_prompt
+
+
+def click(name: str, told: SimpleNamespace) -> set[str]:
+    """Run what a drawn button runs."""
+    area, _, verb = name.partition(".")
+    return getattr(getattr(bpy.ops, area), verb)(**vars(told))
+
+
+def test_each_drawn_preset_sets_the_prompt_and_removes_nothing(settings: bpy.types.PropertyGroup, preset_menu: str):
+    settings.prompt, settings.negative_prompt = "my ghost", "green"
+    bpy.ops.transpixar.add_prompt_preset(name="My Ghost")
+    there = presets()
+    rows = [told for name, told in drawn("prompt_presets").clicks if name == "script.execute_preset"]
+    assert sorted(told.filepath for told in rows) == sorted(there)
+    seen = set()
+    for told in rows:
+        settings.prompt, settings.negative_prompt = "", "before"
+        assert click("script.execute_preset", told) == {"FINISHED"}
+        seen.add((settings.prompt, settings.negative_prompt))
+    assert len(seen) == len(there) == 16
+    assert ("my ghost", "green") in seen
+    assert presets() == there
+    bpy.ops.transpixar.add_prompt_preset(name="My Ghost", remove_name=True)
+
+
+def test_only_an_artist_s_own_presets_can_be_removed(settings: bpy.types.PropertyGroup, preset_menu: str):
+    shipped = presets()
+    bpy.context.window_manager.preset_name = "Ghost of 2: the return"
+    settings.prompt = "a ghost"
+    (add,) = [told for name, told in drawn("prompt_presets").clicks if name == "transpixar.add_prompt_preset"]
+    assert click("transpixar.add_prompt_preset", add) == {"FINISHED"}
+    assert len(presets()) == len(shipped) + 1
+    remove, _add = [told for name, told in drawn("prompt_presets").clicks if name == "transpixar.add_prompt_preset"]
+    assert click("transpixar.add_prompt_preset", remove) == {"FINISHED"}
+    assert presets() == shipped
+
+
+def test_no_menu_has_rows_of_two_buttons(blender: None):
+    # Blender gives a whole row of a menu to the last button in it, as it did to the one that removes a preset.
+    for cls in registration._CLASSES:
+        if issubclass(cls, bpy.types.Menu):
+            assert not hasattr(cls, "preset_add_operator"), cls
 
 
 def test_an_artist_s_own_presets_are_kept_and_removed(settings: bpy.types.PropertyGroup, preset_menu: str):
