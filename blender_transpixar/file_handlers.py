@@ -1,10 +1,12 @@
 """What Blender offers for files that are dragged in from outside.
 
-A handler cannot see which file is dragged, only its ending. For pictures Blender has handlers of its own, so ours makes
-it ask which one is meant: dropping an ordinary PNG is not taken over.
+A handler cannot see which file is dragged, only its ending. For pictures Blender has handlers of its own, and a second
+one makes it ask which is meant, at every picture; so ours takes part only where the preferences say so.
 """
 
 import bpy
+
+from .preferences import takes_dropped_pictures
 
 _EDITORS = ("VIEW_3D", "SEQUENCE_EDITOR")
 
@@ -39,8 +41,8 @@ class TRANSPIXAR_FH_sequence(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
-        """On the 3D viewport and on the sequencer."""
-        return _is_over_an_editor(context)
+        """On the 3D viewport and on the sequencer, if the preferences ask for it."""
+        return takes_dropped_pictures(context) and _is_over_an_editor(context)
 
 
 CLASSES = (TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence)

@@ -66,6 +66,11 @@ _LIBRARY_FOLDER = StringProperty(
     description="Where the asset library of kept clips is. Empty: in the TransPixar folder",
     subtype="DIR_PATH",
 )
+_DROP_PICTURES = BoolProperty(
+    name="Offer to Place Dropped Pictures",
+    description="When a PNG, EXR or TIFF picture is dropped into the viewport or the sequencer, let Blender ask "
+    "whether the numbered sequence that it belongs to is to be placed as a clip. Clips, by their .transpixar files, always are",
+)
 
 
 def _make_absolute(preferences: Any, context: bpy.types.Context) -> None:
@@ -100,6 +105,7 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         work_folder: str
         clip_folder: str
         library_folder: str
+        drop_pictures: bool
     else:
         server_address: _SERVER_ADDRESS
         server_token: _SERVER_TOKEN
@@ -111,6 +117,7 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         work_folder: _WORK_FOLDER
         clip_folder: _CLIP_FOLDER
         library_folder: _LIBRARY_FOLDER
+        drop_pictures: _DROP_PICTURES
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw where the server is, how it is started, and the folders."""
@@ -130,6 +137,8 @@ class TransPixarPreferences(bpy.types.AddonPreferences):
         folders.prop(self, "work_folder", placeholder="TransPixar in your home folder")
         folders.prop(self, "clip_folder", placeholder="Beside the .blend file")
         folders.prop(self, "library_folder", placeholder="In the TransPixar folder")
+        dropping = _titled(layout, "Drag and Drop")
+        dropping.prop(self, "drop_pictures")
 
 
 def _titled(layout: Any, title: str) -> Any:
@@ -142,6 +151,12 @@ def preferences_of(context: bpy.types.Context) -> TransPixarPreferences | None:
     """None when the classes were registered without enabling the add-on, as a script may do."""
     addon = context.preferences.addons.get(__package__)
     return addon.preferences if addon else None
+
+
+def takes_dropped_pictures(context: bpy.types.Context) -> bool:
+    """Whether pictures that are dropped may be clips."""
+    preferences = preferences_of(context)
+    return preferences is not None and preferences.drop_pictures
 
 
 def server_url(context: bpy.types.Context) -> str:

@@ -16,6 +16,8 @@ from ..core.generation import Generation
 from ..core.task import Task
 
 TICK_S = 0.1
+# Where the tab is.
+EDITORS = ("VIEW_3D", "SEQUENCE_EDITOR")
 # How much of a tick may go into reading what the courier says; the rest waits in the pipe.
 READING_S = 0.002
 
@@ -122,11 +124,13 @@ def tick() -> float | None:
 
 
 def redraw() -> None:
-    """Draw the sidebars of all 3D viewports and sequencers again."""
+    """Draw the sidebars with the tab again, and nothing else: what they stand in may take long to draw."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR"):
-                area.tag_redraw()
+            if area.type in EDITORS:
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 def stop() -> None:

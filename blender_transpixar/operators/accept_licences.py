@@ -26,6 +26,7 @@ class TRANSPIXAR_OT_accept_licences(bpy.types.Operator):
     bl_idname = "transpixar.accept_licences"
     bl_label = "Accept Licences"
     bl_description = "Read the licences of the model, and accept them so that it can be downloaded and used"
+    bl_options = {"INTERNAL"}
 
     if TYPE_CHECKING:
         model: str

@@ -11,6 +11,7 @@ from ..bl import starter_run
 from ..bl.starter_run import StarterRun
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
+from .repeating import is_repeated
 
 # How long a script waits to hear which effects the model knows.
 _PATIENCE_S = 5.0
@@ -35,6 +36,7 @@ class TRANSPIXAR_OT_build_starter_library(bpy.types.Operator):
         "Make a clip of each effect that the model knows and keep them in the asset library. "
         "Those that are there already are not made again, so it can be stopped and continued"
     )
+    bl_options = {"REGISTER"}
 
     if TYPE_CHECKING:
         model: str
@@ -56,11 +58,13 @@ class TRANSPIXAR_OT_build_starter_library(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Build it and wait."""
+        if is_repeated(self):
+            return self.invoke(context, None)
         run = starter_run.new_run(context, self._chosen_model(context), patience_s=_PATIENCE_S)
         run.run(context)
         return self._report(context, run)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Begin; the timer does the rest."""
         run = starter_run.new_run(context, self._chosen_model(context))
         run.begin(context)
@@ -71,7 +75,7 @@ class TRANSPIXAR_OT_build_starter_library(bpy.types.Operator):
 
     def _report(self, context: bpy.types.Context, run: StarterRun) -> set[str]:
         if run.problems:
-            self.report({"ERROR"}, run.problems[0])
+            self.report({"ERROR"}, in_words(run.problems[0]))
             return {"CANCELLED"}
         told = rpt_("{done} of {total} effects are in {folder}")
         folder = preferences.library_folder(context)

@@ -21,6 +21,7 @@ class TRANSPIXAR_OT_cancel(bpy.types.Operator):
     bl_idname = "transpixar.cancel"
     bl_label = "Cancel"
     bl_description = "Stop making the clip; variations that are finished already are kept"
+    bl_options = {"INTERNAL"}
 
     if TYPE_CHECKING:
         key: str

@@ -11,6 +11,7 @@ class TRANSPIXAR_OT_cancel_delivery(bpy.types.Operator):
     bl_idname = "transpixar.cancel_delivery"
     bl_label = "Cancel"
     bl_description = "Stop finishing or exporting the clip; nothing is left of it"
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -11,6 +11,7 @@ class TRANSPIXAR_OT_cancel_starter_library(bpy.types.Operator):
     bl_idname = "transpixar.cancel_starter_library"
     bl_label = "Cancel"
     bl_description = "Stop building the starter library. What has been made stays, and building can be continued later"
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -23,6 +23,7 @@ class TRANSPIXAR_OT_delete_from_queue(OfWish, bpy.types.Operator):
     bl_idname = "transpixar.delete_from_queue"
     bl_label = "Delete"
     bl_description = "Take this clip out of the list and off the server. You are asked first"
+    bl_options = {"INTERNAL"}
 
     if TYPE_CHECKING:
         with_clips: bool

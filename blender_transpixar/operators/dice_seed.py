@@ -11,7 +11,7 @@ class TRANSPIXAR_OT_dice_seed(bpy.types.Operator):
     bl_idname = "transpixar.dice_seed"
     bl_label = "Draw Seed"
     bl_description = "Draw a new seed by chance and keep it for the next clips"
-    bl_options = {"UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the scene's seed."""

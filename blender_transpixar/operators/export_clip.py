@@ -16,6 +16,7 @@ from ..core.delivery import Delivery
 from ..core.errors import InvalidRequestError, TransPixarError
 from ..core.formats import FORMATS
 from .delivery_poll import may_deliver
+from .repeating import is_repeated
 
 _FILEPATH = StringProperty(
     name="File Path",
@@ -48,6 +49,7 @@ class TRANSPIXAR_OT_export_clip(bpy.types.Operator):
     bl_idname = "transpixar.export_clip"
     bl_label = "Export Clip"
     bl_description = "Write the clip as a movie or an image sequence for another program, with its alpha"
+    bl_options = {"REGISTER"}
 
     if TYPE_CHECKING:
         filepath: str
@@ -104,7 +106,7 @@ class TRANSPIXAR_OT_export_clip(bpy.types.Operator):
         """Export; waits unless the file browser called."""
         try:
             delivery = self._start(context)
-            if self._in_file_browser:
+            if self._in_file_browser or is_repeated(self):
                 pump.follow(delivery, lambda finished: True)
                 return {"FINISHED"}
             pump.wait(context, delivery)

@@ -20,6 +20,7 @@ from ..core.errors import TransPixarError
 from ..core.finished import is_same_clip
 from ..finishing_properties import FINISHING_PROPERTY_NAMES, FinishingProperties
 from .delivery_poll import may_deliver
+from .repeating import is_repeated
 
 _FILEPATH = StringProperty(
     name="Clip",
@@ -56,6 +57,8 @@ class TRANSPIXAR_OT_finish_clip(FinishingProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Finish the clip and wait for it."""
+        if is_repeated(self):
+            return self.invoke(context, None)
         target = _Target(context)
         try:
             delivery = self._start(context)
@@ -69,7 +72,7 @@ class TRANSPIXAR_OT_finish_clip(FinishingProperties, bpy.types.Operator):
         )
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Start; the timer brings the clip home."""
         target = _Target(context)
         try:

@@ -14,7 +14,7 @@ class TRANSPIXAR_OT_fit_to_model(bpy.types.Operator):
     bl_idname = "transpixar.fit_to_model"
     bl_label = "Fit to Model"
     bl_description = "Change what the model does not take to the nearest that it does"
-    bl_options = {"UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

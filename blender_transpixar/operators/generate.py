@@ -14,6 +14,7 @@ from ..core.errors import TransPixarError
 from ..core.generation import Generation
 from ..core.server_state import Condition
 from ..properties import REQUEST_PROPERTY_NAMES, RequestProperties, request_from
+from .repeating import is_repeated
 
 # A server that Blender has just started listens within this time, or it never will.
 _START_PATIENCE_S = 120.0
@@ -29,6 +30,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
     bl_idname = "transpixar.generate"
     bl_label = "Generate"
     bl_description = "Make a transparent clip from the prompt and place it, from the current frame on"
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -42,6 +44,8 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the clip and wait for it."""
+        if is_repeated(self):
+            return self.invoke(context, None)
         try:
             target = Target(context)
             generation = self._start(context, waits=True)
@@ -53,7 +57,7 @@ class TRANSPIXAR_OT_generate(RequestProperties, bpy.types.Operator):
         self._report(list(generation.folders.values()), generation.warnings)
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Start the clip; the timer brings it home."""
         try:
             self._start(context, waits=False)

@@ -30,6 +30,7 @@ class TRANSPIXAR_OT_keep_as_asset(bpy.types.Operator):
         "Copy the clip into the asset library, with a picture, tags and its prompt, so that it can be dragged into any "
         "scene from the Asset Browser"
     )
+    bl_options = {"REGISTER"}
 
     if TYPE_CHECKING:
         filepath: str

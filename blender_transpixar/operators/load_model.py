@@ -6,6 +6,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..bl import server_models
+from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 
 _MODEL = StringProperty(name="Model", description="The model's name on the server", options={"SKIP_SAVE"})
@@ -17,6 +18,7 @@ class TRANSPIXAR_OT_load_model(bpy.types.Operator):
     bl_idname = "transpixar.load_model"
     bl_label = "Load Model"
     bl_description = "Bring the model into memory now instead of with the next clip; what is missing is downloaded"
+    bl_options = {"INTERNAL"}
 
     if TYPE_CHECKING:
         model: str
@@ -38,6 +40,7 @@ class TRANSPIXAR_OT_unload_model(bpy.types.Operator):
     bl_idname = "transpixar.unload_model"
     bl_label = "Unload Model"
     bl_description = "Take the model out of memory, for example to render with Cycles; the next clip loads it again"
+    bl_options = {"INTERNAL"}
 
     if TYPE_CHECKING:
         model: str
@@ -57,6 +60,6 @@ def _ask(operator: Any, context: bpy.types.Context, action: str, wait: bool) -> 
     try:
         server_models.manage(context, operator.model, action, wait=wait)
     except TransPixarError as error:
-        operator.report({"ERROR"}, error.message)
+        operator.report({"ERROR"}, in_words(error.message))
         return {"CANCELLED"}
     return {"FINISHED"}

@@ -11,6 +11,7 @@ class TRANSPIXAR_OT_look_again(bpy.types.Operator):
     bl_idname = "transpixar.look_again"
     bl_label = "Try Again"
     bl_description = "Look for the server again"
+    bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Look; the panel shows what is found."""

@@ -9,6 +9,7 @@ class TRANSPIXAR_OT_open_online_access(bpy.types.Operator):
     bl_idname = "transpixar.open_online_access"
     bl_label = "Open System Preferences"
     bl_description = "Open Preferences > System, where Allow Online Access is"
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

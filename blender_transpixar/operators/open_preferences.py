@@ -11,6 +11,7 @@ class TRANSPIXAR_OT_open_preferences(bpy.types.Operator):
     bl_idname = "transpixar.open_preferences"
     bl_label = "Open Preferences"
     bl_description = "Open the add-on's preferences, where the server's address, token and Python are"
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -29,7 +29,7 @@ class TRANSPIXAR_OT_place_from_queue(OfWish, bpy.types.Operator):
     bl_idname = "transpixar.place_from_queue"
     bl_label = "Place"
     bl_description = "Place this clip in the scene, as set under Placement, from the current frame on"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     if TYPE_CHECKING:
         index: int

@@ -13,6 +13,7 @@ from ..bl.regenerate import Replacement, request_again, subject_of
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.generation import Generation
+from .repeating import is_repeated
 
 _SEED = EnumProperty(
     name="Seed",
@@ -60,6 +61,8 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the clip and wait for it."""
+        if is_repeated(self):
+            return self.invoke(context, None)
         try:
             replacement = Replacement(context, waits=True)
             generation = self._submit(context, replacement, waits=True)
@@ -71,7 +74,7 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
         self.report({"INFO"}, rpt_("Clip saved in {folder}").format(folder=generation.folder))
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Start the clip; the timer brings it home."""
         try:
             self._submit(context, Replacement(context), waits=False)

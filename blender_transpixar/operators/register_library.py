@@ -19,6 +19,7 @@ class TRANSPIXAR_OT_register_library(bpy.types.Operator):
         "Add the library's folder to the asset libraries in Blender's preferences, under the name TransPixar, "
         "so that kept clips can be dragged from the Asset Browser"
     )
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -14,6 +14,7 @@ class TRANSPIXAR_OT_retry_clip(OfWish, bpy.types.Operator):
     bl_idname = "transpixar.retry_clip"
     bl_label = "Retry"
     bl_description = "Make the clip with the same settings again; what was interrupted goes on where it was"
+    bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Send the wish on its way again; the timer brings it home."""

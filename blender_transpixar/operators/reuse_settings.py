@@ -14,7 +14,7 @@ class TRANSPIXAR_OT_reuse_settings(OfWish, bpy.types.Operator):
     bl_idname = "transpixar.reuse_settings"
     bl_label = "Reuse Settings"
     bl_description = "Set the prompt, the seed and all else in the panel as they were for this clip"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the scene's settings."""

@@ -17,7 +17,7 @@ class TRANSPIXAR_OT_set_size(bpy.types.Operator):
     bl_idname = "transpixar.set_size"
     bl_label = "Set Size"
     bl_description = "Set the clip's size to one that fits the model"
-    bl_options = {"UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     if TYPE_CHECKING:
         shape: str

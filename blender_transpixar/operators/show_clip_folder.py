@@ -15,6 +15,7 @@ class TRANSPIXAR_OT_show_clip_folder(OfWish, bpy.types.Operator):
     bl_idname = "transpixar.show_clip_folder"
     bl_label = "Show Folder"
     bl_description = "Show the frames of this clip in the file manager"
+    bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Open it with whatever the system has for folders."""

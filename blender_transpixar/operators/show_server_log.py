@@ -14,6 +14,7 @@ class TRANSPIXAR_OT_show_server_log(bpy.types.Operator):
     bl_idname = "transpixar.show_server_log"
     bl_label = "Show Log"
     bl_description = "Show the last lines of the log of the server that Blender has started"
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

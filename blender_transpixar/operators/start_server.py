@@ -6,6 +6,7 @@ from ..bl import server, server_child
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
+from .repeating import is_repeated
 
 # Starting takes seconds; a slow disk with a cold cache takes longer.
 _PATIENCE_S = 120.0
@@ -21,6 +22,7 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
     bl_idname = "transpixar.start_server"
     bl_label = "Start Server"
     bl_description = "Start the server that makes the clips, in the background"
+    bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -32,6 +34,8 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start it and wait for it."""
+        if is_repeated(self):
+            return self.invoke(context, None)
         if not self._start(context):
             return {"CANCELLED"}
         state = server.wait_while(_UNDER_WAY, _PATIENCE_S)
@@ -41,7 +45,7 @@ class TRANSPIXAR_OT_start_server(bpy.types.Operator):
         self.report({"INFO"}, bpy.app.translations.pgettext_rpt("The server answers at {url}").format(url=state.url))
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Start it; the panel shows how it goes."""
         return {"FINISHED"} if self._start(context) else {"CANCELLED"}
 

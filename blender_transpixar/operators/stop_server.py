@@ -6,6 +6,7 @@ from ..bl import server, server_child
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
 from ..core.server_state import Condition
+from .repeating import is_repeated
 
 _PATIENCE_S = 30.0
 _UNDER_WAY = {Condition.STOPPING, Condition.READY, Condition.BUSY, Condition.LOADING_MODEL, Condition.CHECKING}
@@ -17,6 +18,9 @@ class TRANSPIXAR_OT_stop_server(bpy.types.Operator):
     bl_idname = "transpixar.stop_server"
     bl_label = "Stop Server"
     bl_description = "End the server. Clips that wait or are being made are made when it runs again"
+    bl_options = {"REGISTER"}
+
+    _was_asked = False
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -30,12 +34,14 @@ class TRANSPIXAR_OT_stop_server(bpy.types.Operator):
         """Stop it and wait for its end."""
         if not self._stop(context):
             return {"CANCELLED"}
-        server.wait_while(_UNDER_WAY, _PATIENCE_S)
+        if not (self._was_asked or is_repeated(self)):
+            server.wait_while(_UNDER_WAY, _PATIENCE_S)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Stop it; the panel shows how it goes. A server that Blender has not started is ended only after asking."""
         if not server_child.launcher().runs:
+            self._was_asked = True
             return context.window_manager.invoke_confirm(self, event)
         return {"FINISHED"} if self._stop(context) else {"CANCELLED"}
 

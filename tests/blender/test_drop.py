@@ -54,16 +54,20 @@ def test_what_is_no_clip_is_a_sentence_and_the_others_are_placed(clip: Path):
     assert len(bpy.context.scene.objects) == 1
 
 
-def test_pictures_have_another_handler_too_so_that_blender_asks(clip: Path):
-    """Two handlers that want the same file make Blender ask which one is meant."""
+@pytest.mark.parametrize("wanted", [False, True])
+def test_pictures_are_claimed_only_if_the_artist_wants_that(clip: Path, preferences, wanted: bool):
+    """Two handlers that want the same file make Blender ask which one is meant, at every picture."""
+    assert not preferences.drop_pictures
+    preferences.drop_pictures = wanted
     window = bpy.context.window_manager.windows[0]
     area = window.screen.areas[0]
     for editor, theirs in (("VIEW_3D", "VIEW3D_FH_empty_image"), ("SEQUENCE_EDITOR", "SEQUENCER_FH_image_strip")):
         area.ui_type = editor
         region = next(region for region in area.regions if region.type == "WINDOW")
         with bpy.context.temp_override(window=window, area=area, region=region):
-            for handler in (TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence):
-                assert handler.poll_drop(bpy.context)
+            assert TRANSPIXAR_FH_clip.poll_drop(bpy.context)
+            assert TRANSPIXAR_FH_clip.bl_file_extensions == ".transpixar"
+            assert TRANSPIXAR_FH_sequence.poll_drop(bpy.context) == wanted
             other = next(cls for cls in bpy.types.FileHandler.__subclasses__() if cls.__name__ == theirs)
             assert ".png" in other.bl_file_extensions.split(";")
             assert other.poll_drop(bpy.context)
