@@ -69,7 +69,8 @@ _LIBRARY_FOLDER = StringProperty(
 _DROP_PICTURES = BoolProperty(
     name="Offer to Place Dropped Pictures",
     description="When a PNG, EXR or TIFF picture is dropped into the viewport or the sequencer, let Blender ask "
-    "whether the numbered sequence that it belongs to is to be placed as a clip. Clips, by their .transpixar files, always are",
+    "whether the numbered sequence that it belongs to is to be placed as a clip. Clips, by their .transpixar files, "
+    "always are",
 )
 
 
