@@ -106,10 +106,6 @@ class ServerClient:
         """The models on offer, as the server describes them."""
         return self._listed("/v1/models", "models")
 
-    def formats(self) -> list[dict[str, Any]]:
-        """The hand-off formats the server can write."""
-        return self._listed("/v1/formats", "formats")
-
     def manage_model(self, name: str, action: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Load, unload or (with the body of the route) accept the licences of a model; the model as it is then."""
         return self._json(self._send("POST", f"/v1/models/{quote(name, safe='')}/{action}", json=body))

@@ -217,14 +217,13 @@ class ContentReady(Message):
 class ServerSeen(Message):
     """How a watched server is, whenever that changes: what it answered, or the `error` in the way of an answer.
 
-    `status`, `models` and `formats` are as the server sent them; None where they were not asked for again.
+    `status` and `models` are as the server sent them; None where they were not asked for again.
     """
 
     type: ClassVar[str] = "server"
     error: Mapping[str, Any] | None
     status: Mapping[str, Any] | None
     models: Sequence[Mapping[str, Any]] | None
-    formats: Sequence[Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,6 @@ class Sequence:
         """The file of the first picture."""
         return self.folder / self.file_name(0)
 
-    @property
-    def is_linear(self) -> bool:
-        """Whether the files are OpenEXR: linear colour, premultiplied."""
-        return self.tail.lower().endswith(".exr")
-
     def file_name(self, index: int) -> str:
         """The name of the picture `index`, counted from 0."""
         number = self.numbers[index] if self.numbers else str(self.first + index).zfill(self.digits)

@@ -1,4 +1,4 @@
-"""The server's models and formats, as it describes them."""
+"""The server's models, as it describes them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -67,32 +67,9 @@ class ServerModel:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HandOffFormat:
-    """A format the server can write; `is_folder` when it has several files."""
-
-    name: str
-    title: str
-    suffix: str
-    is_folder: bool
-
-
 def models_of(listed: Iterable[Mapping[str, Any]]) -> tuple[ServerModel, ...]:
     """The models of `GET /v1/models`, in the server's order."""
     return tuple(model for model in map(ServerModel.from_json, listed) if model.name)
-
-
-def formats_of(listed: Iterable[Mapping[str, Any]]) -> tuple[HandOffFormat, ...]:
-    """The formats of `GET /v1/formats`, in the server's order."""
-    return tuple(
-        HandOffFormat(
-            name=str(each.get("name", "")),
-            title=str(each.get("title") or each.get("name", "")),
-            suffix=str(each.get("suffix") or ""),
-            is_folder=each.get("files") == "many",
-        )
-        for each in listed
-    )
 
 
 def _licence(data: Mapping[str, Any]) -> Licence:

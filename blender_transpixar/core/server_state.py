@@ -13,7 +13,7 @@ from .errors import (
     TransPixarError,
 )
 from .launcher import Phase
-from .server_models import HandOffFormat, ServerModel
+from .server_models import ServerModel
 from .watching import Watching
 
 
@@ -52,7 +52,7 @@ class Remedy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """The server at `url`. `models` and `formats` stay empty until it has answered; the counts are of jobs."""
+    """The server at `url`. `models` stay empty until it has answered."""
 
     condition: Condition
     sentence: str
@@ -60,10 +60,7 @@ class ServerState:
     url: str = ""
     version: str = ""
     models: tuple[ServerModel, ...] = ()
-    formats: tuple[HandOffFormat, ...] = ()
     devices: tuple[str, ...] = ()
-    queued: int = 0
-    running: int = 0
 
     @property
     def answers(self) -> bool:
@@ -134,8 +131,6 @@ def _answering(watching: Watching) -> ServerState:
     """The state of a server whose status was read."""
     status = watching.status or {}
     workers = [worker for worker in status.get("workers") or () if isinstance(worker, dict)]
-    queue = status.get("queue")
-    queue = queue if isinstance(queue, dict) else {}
     condition, sentence, remedy = _condition(status.get("state"), status.get("reason"), workers)
     return ServerState(
         condition,
@@ -143,10 +138,7 @@ def _answering(watching: Watching) -> ServerState:
         remedy,
         version=str(status.get("version", "")),
         models=watching.models,
-        formats=watching.formats,
         devices=tuple(str(worker.get("device_name") or worker.get("device") or "") for worker in workers),
-        queued=int(queue.get("queued") or 0),
-        running=int(queue.get("running") or 0),
     )
 
 

@@ -30,7 +30,6 @@ class ServerWatch:
         self._failures = 0
         self._told: ServerSeen | None = None
         self._models: list[dict[str, Any]] | None = None
-        self._formats: list[dict[str, Any]] | None = None
         self._essence: Mapping[str, Any] | None = None
         self._stale = True
 
@@ -66,9 +65,9 @@ class ServerWatch:
         self._client = self._new_client(self._command.server)
         try:
             status = _essence(self._client.status())
-            self._read_lists(self._client, status)
+            self._read_models(self._client, status)
             self._failures = 0
-            return ServerSeen(self._command.tag, None, status, self._models, self._formats)
+            return ServerSeen(self._command.tag, None, status, self._models)
         except TransPixarError as error:
             return self._failed(error)
         except Exception as error:
@@ -76,20 +75,18 @@ class ServerWatch:
         finally:
             self._client.close()
 
-    def _read_lists(self, client: ServerClient, status: Mapping[str, Any]) -> None:
+    def _read_models(self, client: ServerClient, status: Mapping[str, Any]) -> None:
         """Read the models when they may have changed."""
         stale, self._stale = self._stale, False
         if stale or status != self._essence or self._models is None or any(map(_may_become_usable, self._models)):
             self._models = client.models()
-        if self._formats is None:
-            self._formats = client.formats()
         self._essence = status
 
     def _failed(self, error: TransPixarError) -> ServerSeen:
         self._failures += 1
         # What comes back may be another server.
-        self._models = self._formats = self._essence = None
-        return ServerSeen(self._command.tag, error.to_json(), None, None, None)
+        self._models = self._essence = None
+        return ServerSeen(self._command.tag, error.to_json(), None, None)
 
     def _delay(self) -> float:
         interval = self._command.interval_s
@@ -100,7 +97,7 @@ class ServerWatch:
 
 def _essence(status: Mapping[str, Any]) -> dict[str, Any]:
     """The status without the figures that change all the time, such as free memory."""
-    kept = {name: status.get(name) for name in ("version", "api", "state", "reason", "models", "queue")}
+    kept = {name: status.get(name) for name in ("version", "api", "state", "reason", "models")}
     workers = status.get("workers")
     names = ("index", "state", "device", "device_name", "loaded_model", "restarts")
     kept["workers"] = [

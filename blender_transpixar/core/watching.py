@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import TransPixarError
 from .protocol import Cancelled, Failed, Message, ServerSeen
-from .server_models import HandOffFormat, ServerModel, formats_of, models_of
+from .server_models import ServerModel, models_of
 
 
 @dataclass(slots=True, eq=False)
@@ -14,7 +14,7 @@ class Watching:
     """A watch on the server at the base URL `server`; it goes on until it is cancelled.
 
     `looked` says whether there has been an answer, or certainly none, at all; `problem` is what was in the way at the
-    last look. `status` is the server's own object; `models` and `formats` are the last ones that it sent.
+    last look. `status` is the server's own object; `models` are the last ones that it sent.
     """
 
     tag: int
@@ -23,7 +23,6 @@ class Watching:
     problem: TransPixarError | None = None
     status: Mapping[str, Any] | None = None
     models: tuple[ServerModel, ...] = ()
-    formats: tuple[HandOffFormat, ...] = ()
     cancelling: bool = False
     error: TransPixarError | None = None
     finished: bool = False
@@ -45,7 +44,6 @@ class Watching:
             self.problem = None if message.error is None else TransPixarError.from_json(message.error)
             self.status = message.status
             self.models = self.models if message.models is None else models_of(message.models)
-            self.formats = self.formats if message.formats is None else formats_of(message.formats)
         elif isinstance(message, Cancelled):
             self.finished = True
         elif isinstance(message, Failed):

@@ -31,7 +31,7 @@ def test_numbered_pictures_by_any_of_them_or_their_folder(tmp_path: Path, entry:
     sequence = Sequence.open(tmp_path / "shot" / entry)
     assert (sequence.name, sequence.first, sequence.frame_count) == ("shot2", 99, 3)
     assert [sequence.file_name(index) for index in range(3)] == [f"shot2_{n:04d}.exr" for n in (99, 100, 101)]
-    assert (sequence.fps, sequence.clip, sequence.is_linear) == (None, None, True)
+    assert (sequence.fps, sequence.clip) == (None, None)
 
 
 def test_numbers_need_no_zeros_in_front(tmp_path: Path):

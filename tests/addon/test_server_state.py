@@ -16,7 +16,7 @@ from blender_transpixar.core.errors import (
 from blender_transpixar.core.launcher import Phase
 from blender_transpixar.core.protocol import ServerSeen
 from blender_transpixar.core.server_exit import reason_for_end
-from blender_transpixar.core.server_models import formats_of, models_of
+from blender_transpixar.core.server_models import models_of
 from blender_transpixar.core.server_state import Condition, Facts, Remedy, judge
 from blender_transpixar.core.watching import Watching
 
@@ -29,13 +29,13 @@ CRASH = ServerNotStartedError("Port 8420 is in use.", code="port_in_use")
 def answering(**status: object) -> Watching:
     said = {"version": "0.1.0", "api": 1, "state": "ready", "reason": None, "workers": [], **status}
     watching = Watching(1, URL)
-    watching.apply(ServerSeen(1, None, said, [], []))
+    watching.apply(ServerSeen(1, None, said, []))
     return watching
 
 
 def silent(problem: TransPixarError = SILENCE) -> Watching:
     watching = Watching(1, URL)
-    watching.apply(ServerSeen(1, problem.to_json(), None, None, None))
+    watching.apply(ServerSeen(1, problem.to_json(), None, None))
     return watching
 
 
@@ -111,12 +111,11 @@ MODEL = st.dictionaries(st.sampled_from(MODEL_FIELDS), JSON)
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.lists(MODEL, max_size=2), st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=2), max_size=2))
-def test_odd_models_and_formats_of_other_servers_do_no_harm(models: list[dict], formats: list[dict]):
+@given(st.lists(MODEL, max_size=2))
+def test_odd_models_of_other_servers_do_no_harm(models: list[dict]):
     for model in models_of(models):
         assert model.name
         assert isinstance(model.usable, bool)
-    assert len(formats_of(formats)) == len(formats)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def seen_at(dispatcher: Dispatcher, url: str) -> ServerState:
     return state_of(watching)
 
 
-def test_a_real_server_with_its_models_and_formats(dispatcher: Dispatcher, server: RealServer):
+def test_a_real_server_with_its_models(dispatcher: Dispatcher, server: RealServer):
     state = seen_at(dispatcher, server.url)
     assert state.answers
     assert state.url == server.url
@@ -41,7 +41,6 @@ def test_a_real_server_with_its_models_and_formats(dispatcher: Dispatcher, serve
     assert model.state == "ready"
     assert model.model.limits.max_width >= model.model.defaults.width
     assert state.model("") == state.models[0]
-    assert "prores4444" in [each.name for each in state.formats]
     assert not dispatcher.busy
 
 
