@@ -138,7 +138,7 @@ def test_disabling_gives_the_base_back(transformer, weights):
 
 
 def test_weights_come_back_under_the_released_names(transformer, weights):
-    state = rgba_state_dict(enable_rgba(transformer, weights))
+    state = {key: value.to(DEVICE) for key, value in rgba_state_dict(enable_rgba(transformer, weights)).items()}
     assert state.keys() == weights.keys()
     assert all(torch.equal(state[key], weights[key]) for key in weights)
 

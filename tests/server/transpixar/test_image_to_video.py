@@ -119,7 +119,7 @@ def test_a_shorter_clip_has_the_first_of_the_learned_positions():
     transformer = make_transformer(**IMAGE_TO_VIDEO).to(DEVICE)
     transformer.patch_embed.pos_embedding.normal_()
     enable_rgba(transformer, create_rgba_weights(transformer, rank=4))
-    text, latents = torch.zeros(1, 12, 32), torch.zeros(1, 4, 8, 8, 8)  # 2 of 3 latent frames
+    text, latents = torch.zeros(1, 12, 32, device=DEVICE), torch.zeros(1, 4, 8, 8, 8, device=DEVICE)  # 2 of 3 frames
     tokens = transformer.patch_embed(text, latents)
     bias = transformer.patch_embed.proj.bias
     positions = transformer.patch_embed.pos_embedding[:, 12 : 12 + 2 * 4].float()

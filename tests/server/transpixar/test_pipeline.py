@@ -168,6 +168,7 @@ def test_text_to_alpha_can_change_between_calls(pipe, model_folder):
     other = TransPixarPipeline.from_pretrained(
         model_folder, rgba_lora=model_folder / "rgba_lora.safetensors", lora_alpha=LORA_ALPHA, text_to_alpha="open"
     )
+    other.to(DEVICE)
     assert other.text_to_alpha == "open"
     assert np.array_equal(generate(other), clips["open"])
 
