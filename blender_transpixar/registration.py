@@ -3,7 +3,19 @@
 import bpy
 
 from . import file_handlers, settings, translations
-from .bl import asset_drop, clip_queue, collect, previews, pump, server, server_models, starter_run, work_folder
+from .bl import (
+    asset_drop,
+    clip_queue,
+    collect,
+    known_clips,
+    known_models,
+    previews,
+    pump,
+    server,
+    server_models,
+    starter_run,
+    work_folder,
+)
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
@@ -127,16 +139,19 @@ def register() -> None:
     asset_drop.add_handlers()
     work_folder.begin(at_end=clip_queue.begin)
     collect.add_handlers()
+    known_clips.add_handlers()
 
 
 def unregister() -> None:
     """End what runs first, then take everything back."""
     asset_drop.remove_handlers()
     collect.remove_handlers()
+    known_clips.remove_handlers()
     work_folder.end()
     starter_run.forget()
     server.end()
     server_models.forget()
+    known_models.forget()
     pump.stop()
     clip_queue.forget()
     previews.clear()

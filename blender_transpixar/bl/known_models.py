@@ -30,6 +30,12 @@ def model_named(name: str) -> Model | None:
     return next((model for model in models if model.name == name), None)
 
 
+def forget() -> None:
+    """Forget the models when the add-on is disabled."""
+    global _last_known
+    _last_known = "", ()
+
+
 def suggest_models(values: Any, context: bpy.types.Context, typed: str) -> Iterator[tuple[str, str]]:
     """What the model field suggests: (name, title), those that contain what was typed."""
     for model in known_models():

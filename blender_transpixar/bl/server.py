@@ -26,6 +26,8 @@ _EXPECTING_INTERVAL_S = 0.4
 _DISK_INTERVAL_S = 1.0
 # After a watch that failed, such as with its courier, the next one begins no sooner.
 _PAUSE_S = 3.0
+# How often the child is asked at most; a redraw is over before.
+_POLL_INTERVAL_S = 0.1
 
 _watching: Watching | None = None
 # What the watch was begun with: the address, the token, and whether something is expected.
@@ -33,28 +35,42 @@ _watched: tuple[str, str | None, bool] | None = None
 _not_before = float("-inf")
 _looked_at = float("-inf")
 _asked_to_draw = False
+# When the child was last asked how it is, and what was last judged from which facts.
+_polled_at = float("-inf")
+_judged: tuple[tuple[object, ...], ServerState] | None = None
 
 
 def state() -> ServerState:
-    """How the server is, from what is known already; call `want_watch` to keep that fresh."""
+    """How the server is, from what is known already; call `want_watch` to keep that fresh.
+
+    Many panels, fields and buttons ask at each redraw: the state is judged anew only when something else is known.
+    """
+    global _polled_at, _judged
     context = bpy.context
     try:
         url = preferences.server_url(context)
     except (InvalidAddressError, OnlineAccessError) as error:
         return judge(Facts(address_problem=error))
-    server_child.take_news()
+    if time.monotonic() - _polled_at >= _POLL_INTERVAL_S:
+        # While the server starts, this reads its log.
+        server_child.take_news()
+        _polled_at = time.monotonic()
     child = server_child.launcher()
     is_child = server_child.is_about(context, url)
-    return judge(
-        Facts(
-            url=url,
-            start_problem=server_child.why_not_start(context, url),
-            may_choose_port=not server_child.has_address(context),
-            launcher_phase=child.phase if is_child else Phase.ABSENT,
-            launcher_error=child.error if is_child else None,
-            watching=_watching if _watching is not None and _watching.server == url else None,
-        )
+    facts = Facts(
+        url=url,
+        start_problem=server_child.why_not_start(context, url),
+        may_choose_port=not server_child.has_address(context),
+        launcher_phase=child.phase if is_child else Phase.ABSENT,
+        launcher_error=child.error if is_child else None,
+        watching=_watching if _watching is not None and _watching.server == url else None,
     )
+    # A watching is changed in place, by new objects.
+    seen = facts.watching
+    known = (facts, *(() if seen is None else (seen.looked, seen.problem, seen.status, seen.models)))
+    if _judged is None or len(known) != len(_judged[0]) or any(map(_differ, known, _judged[0])):
+        _judged = known, judge(facts)
+    return _judged[1]
 
 
 def want_watch() -> None:
@@ -66,8 +82,8 @@ def want_watch() -> None:
 
 def look_again() -> None:
     """Look at the server now instead of at the next turn."""
-    global _watched, _not_before
-    _watched, _not_before = None, float("-inf")
+    global _watched, _not_before, _polled_at
+    _watched, _not_before, _polled_at = None, float("-inf"), float("-inf")
     server_location.forget()
     want_watch()
 
@@ -121,9 +137,15 @@ def wait_while(conditions: set[Condition], patience_s: float) -> ServerState:
 
 def end() -> None:
     """Let go of everything when the add-on is disabled or Blender closes."""
-    global _watching, _watched
-    _watching = _watched = None
+    global _watching, _watched, _judged, _polled_at
+    _watching = _watched = _judged = None
+    _polled_at = float("-inf")
     server_child.end()
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether two facts are others: those of the watching are compared by identity, as they are large."""
+    return one != other if isinstance(one, Facts) else one is not other
 
 
 def _tick() -> bool:

@@ -20,6 +20,8 @@ _launcher: Launcher | None = None
 _started_with: tuple[ServerOptions, str] | None = None
 # When it was asked whether a server could be started, with what, and why it could not.
 _checked: tuple[float, ServerOptions, TransPixarError | None] | None = None
+# Whether there was a log when the disk was last asked, and when that was.
+_log_seen: tuple[bool, float] | None = None
 
 
 def launcher() -> Launcher:
@@ -40,8 +42,13 @@ def take_news() -> bool:
 
 
 def has_log() -> bool:
-    """Whether Blender has started a server, now or in an earlier session."""
-    return launcher().log.exists()
+    """Whether Blender has started a server, now or in an earlier session; panels ask at every redraw."""
+    global _log_seen
+    if launcher().runs:
+        return True
+    if _log_seen is None or (not _log_seen[0] and time.monotonic() - _log_seen[1] >= _STALE_S):
+        _log_seen = launcher().log.exists(), time.monotonic()
+    return _log_seen[0]
 
 
 def has_address(context: bpy.types.Context) -> bool:
@@ -60,9 +67,10 @@ def start(context: bpy.types.Context) -> None:
 
     Raises the errors of `preferences.server_url`, ServerNotConfiguredError and ServerNotStartedError.
     """
-    global _started_with
+    global _started_with, _log_seen
     url = preferences.server_url(context)
     _check_place(url)
+    _log_seen = None
     options = preferences.server_options(context)
     settings = preferences.preferences_of(context)
     stay = settings is not None and settings.keep_running
@@ -107,10 +115,10 @@ def why_not_start(context: bpy.types.Context, url: str, stale_s: float = _STALE_
 
 def end() -> None:
     """Let go of the server when the add-on is disabled or Blender closes."""
-    global _launcher, _started_with, _checked
+    global _launcher, _started_with, _checked, _log_seen
     if _launcher is not None:
         _launcher.close()
-    _launcher = _started_with = _checked = None
+    _launcher = _started_with = _checked = _log_seen = None
     server_location.note_started(None)
 
 

@@ -9,19 +9,16 @@ import bpy
 
 from ..core.box import Box
 from ..core.clip import Clip
-from ..core.errors import InvalidClipError
 from ..core.finished import is_same_clip
 from . import compat
 from .clip_image import show_frames
 from .clip_keys import play_instead
 from .compositor import screen_of, show_canvas
+from .known_clips import clip_in
 from .plane import reshape
 from .provenance import remember_provenance
 from .strip import clip_folder_of, show_on_strip
 from .timing_keys import Screen
-
-# The panel asks at every redraw; a clip folder that was complete once is read again only when it has changed.
-_read: dict[Path, tuple[int, Clip | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def showing_on(thing: bpy.types.Object | None) -> Showing | None:
 def showing_on_strip(strip: Any) -> StripShowing | None:
     """The clip on a strip; None when it has none, or the clip is not on the disk any more."""
     folder = clip_folder_of(strip)
-    clip = None if folder is None else open_cached(folder)
+    clip = None if folder is None else clip_in(folder)
     return None if clip is None else StripShowing(strip, clip)
 
 
@@ -116,27 +113,12 @@ def box_of(clip: Clip) -> Box:
     return Box.of(clip.sidecar.canvas, clip.sidecar.width, clip.sidecar.height)
 
 
-def open_cached(folder: Path) -> Clip | None:
-    """A clip's folder as Clip.open reads it, without reading it each time; None when it is none."""
-    try:
-        changed = folder.stat().st_mtime_ns
-    except OSError:
-        return None
-    if folder not in _read or _read[folder][0] != changed:
-        try:
-            clip = Clip.open(folder)
-        except InvalidClipError:
-            clip = None
-        _read[folder] = changed, clip
-    return _read[folder][1]
-
-
 def clip_shown_by(image: bpy.types.Image | None) -> Clip | None:
     """The clip whose frames an image sequence shows; None for other images, also for others beside a clip."""
     if image is None or image.source != "SEQUENCE":
         return None
     path = Path(bpy.path.abspath(image.filepath, library=image.library))
-    clip = open_cached(path.parent)
+    clip = clip_in(path.parent)
     return clip if clip is not None and path.name in clip.sidecar.frame_names() else None
 
 

@@ -8,7 +8,8 @@ from ..core.clip import Clip
 from ..core.errors import InvalidClipError
 from ..core.finished import is_same_clip
 from . import compat, pump
-from .shown_clips import AnyShowing, open_cached, showing_on, showing_on_strip
+from .known_clips import clip_in
+from .shown_clips import AnyShowing, showing_on, showing_on_strip
 
 
 def active_showing(context: bpy.types.Context) -> AnyShowing | None:
@@ -28,7 +29,7 @@ def subject(context: bpy.types.Context) -> Clip | None:
     generation = pump.current()
     if generation is None or generation.folder is None:
         return None
-    clip = open_cached(generation.folder)
+    clip = clip_in(generation.folder)
     return None if clip is None else _version_shown(clip)
 
 
@@ -47,7 +48,7 @@ def _version_shown(clip: Clip) -> Clip:
     for image in bpy.data.images:
         # Far fewer than objects, and this is asked at every redraw.
         if image.source == "SEQUENCE" and image.users:
-            shown = open_cached(Path(bpy.path.abspath(image.filepath, library=image.library)).parent)
+            shown = clip_in(Path(bpy.path.abspath(image.filepath, library=image.library)).parent)
             if shown is not None and is_same_clip(shown, clip):
                 return shown
     return clip

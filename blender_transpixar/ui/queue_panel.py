@@ -6,6 +6,7 @@ import bpy
 
 from ..bl import clip_queue, previews
 from ..bl.wording import in_words
+from ..core.history import History
 from ..core.history_entry import EntryState
 from ..core.wish import Wish
 from ..operators.cancel import TRANSPIXAR_OT_cancel
@@ -51,27 +52,29 @@ class QueueSection(Section):
         wishes = clip_queue.wishes()
         if not wishes:
             self.layout.label(text="Clips that you generate are listed here", icon="INFO")
+        history = clip_queue.history()
         for wish in wishes[:_NEWEST]:
-            _draw_wish(self.layout, context, wish)
-        _draw_older(self.layout, context, wishes[_NEWEST:])
+            _draw_wish(self.layout, context, wish, history)
+        _draw_older(self.layout, context, wishes[_NEWEST:], history)
         _draw_unreadable(self.layout, context)
 
 
-def _draw_older(layout: Any, context: bpy.types.Context, wishes: list[Wish]) -> None:
+def _draw_older(layout: Any, context: bpy.types.Context, wishes: list[Wish], history: History) -> None:
     if not wishes:
         return
     header, body = layout.panel("transpixar_older_clips", default_closed=True)
     header.label(text="Older")
     if body is not None:
         for wish in wishes[:_MOST_OLDER]:
-            _draw_wish(body, context, wish)
+            _draw_wish(body, context, wish, history)
 
 
-def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish) -> None:
+def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish, history: History) -> None:
     box = layout.box()
     box.label(text=wish.entry.prompt, icon=_icon(wish), translate=False)
-    picture = previews.icon_of(wish.preview(clip_queue.history().picture_path(wish.key)))
-    if picture:
+    preview = wish.preview(history.picture_path(wish.key))
+    picture = previews.icon_of(preview)
+    if picture or previews.is_awaited(preview):
         box.template_icon(icon_value=picture, scale=_PREVIEW_SCALE)
     generation = wish.generation
     if generation is not None and wish.at_work:

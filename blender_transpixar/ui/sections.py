@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 import bpy
 
+from ..bl.known_clips import drawing
+
 _SPACES = (("", "VIEW_3D"), ("_sequencer", "SEQUENCE_EDITOR"))
 
 
@@ -34,8 +36,12 @@ def panels_of(section: type[Section]) -> tuple[type, ...]:
 
 
 def _panel(section: type[Section], suffix: str, space: str) -> type:
+    def draw(self: Any, context: bpy.types.Context) -> None:
+        with drawing():
+            section.draw(self, context)
+
     identifier = f"TRANSPIXAR_PT_{section.name}{suffix}"
-    told = {"__module__": section.__module__, "__doc__": section.__doc__}
+    told = {"__module__": section.__module__, "__doc__": section.__doc__, "draw": draw}
     told |= {"bl_idname": identifier, "bl_space_type": space}
     if section.parent:
         told["bl_parent_id"] = f"TRANSPIXAR_PT_{section.parent}{suffix}"

@@ -65,5 +65,9 @@ class RecordedLayout:
 
     row = box = column
 
+    def panel(self, name: str, default_closed: bool = False) -> tuple["RecordedLayout", "RecordedLayout"]:
+        """Every fold is open."""
+        return self, self
+
     def split(self, factor: float = 0.0, align: bool = False) -> "RecordedLayout":
         return self
