@@ -70,6 +70,22 @@ def read_now() -> None:
         pass
 
 
+def files_of(request: ClipRequest) -> RequestFiles:
+    """The files on this computer that were uploaded for a request, as far as the history knows them.
+
+    A server keeps uploads for a time only; with their files, a clip can be made again later.
+    """
+    read_now()
+    first_frame = footage = None
+    for wish in wishes():
+        sent, entry = wish.entry.request, wish.entry
+        if request.first_frame and sent.get("first_frame") == request.first_frame:
+            first_frame = first_frame or entry.first_frame_file
+        if request.footage and sent.get("footage") == request.footage:
+            footage = footage or entry.footage_file
+    return RequestFiles(_path_of(first_frame), _path_of(footage), request.footage_start or 0)
+
+
 def submit(
     context: bpy.types.Context,
     request: ClipRequest,
@@ -212,6 +228,10 @@ def _look_elsewhere() -> bool:
             pick_up(wish)
     pump.redraw()
     return False
+
+
+def _path_of(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _text_of(path: Path | None) -> str | None:

@@ -160,9 +160,16 @@ class Errand:
             if error.code != "unknown_upload" or not sent:
                 raise
             # The server has removed it meanwhile. Its id is its content's, so the body stays the same.
-            for name in sent:
-                del self._request[name]
+            before = {name: self._request.pop(name) for name in sent}
             self._upload_files()
+            for name, upload in before.items():
+                if self._request[name] != upload:
+                    raise InvalidRequestError(
+                        f"{getattr(self._command, f'{name}_file')} is not the file any more that this clip was made "
+                        "from. Put that file back, or generate a new clip from this one.",
+                        code="upload_not_usable",
+                        field=name,
+                    ) from error
             self._post()
 
     def _post(self) -> None:

@@ -8,7 +8,6 @@ from bpy.props import EnumProperty
 
 from .. import preferences
 from ..bl import clip_queue
-from ..bl.inputs import RequestFiles
 from ..bl.regenerate import Replacement, request_again, subject_of
 from ..bl.wording import in_words
 from ..core.errors import TransPixarError
@@ -87,4 +86,4 @@ class TRANSPIXAR_OT_regenerate(bpy.types.Operator):
     def _submit(self, context: bpy.types.Context, replacement: Replacement, waits: bool) -> Generation:
         request = request_again(replacement.thing, self.seed == "NEW")
         target = None if waits else replacement
-        return clip_queue.submit(context, request, RequestFiles(), target=target, patient=not waits)
+        return clip_queue.submit(context, request, clip_queue.files_of(request), target=target, patient=not waits)

@@ -83,6 +83,7 @@ SENTENCES: dict[str, str] = {
     "The server was stopped twice while it made this clip. Generate it again.": "Le serveur a été arrêté deux fois pendant qu'il faisait ce clip. Générez-le de nouveau.",
     "The server no longer knows this clip, perhaps because it was started anew. Generate it again.": "Le serveur ne connaît plus ce clip, peut-être parce qu'il a été redémarré. Générez-le de nouveau.",
     "The clip was cancelled.": "Le clip a été annulé.",
+    "{path} is not the file any more that this clip was made from. Put that file back, or generate a new clip from this one.": "{path} n'est plus le fichier dont ce clip a été fait. Remettez ce fichier en place, ou générez un nouveau clip à partir de celui-ci.",
     "{path} could not be read ({reason}). Choose the file again.": "{path} n'a pas pu être lu ({reason}). Choisissez le fichier de nouveau.",
     "This clip has not come yet. Wait for it, or retry it.": "Ce clip n'est pas encore arrivé. Attendez-le, ou réessayez.",
     "This clip is not in the list any more. Generate it again.": "Ce clip n'est plus dans la liste. Générez-le de nouveau.",

@@ -88,6 +88,7 @@ SENTENCES: dict[str, str] = {
     "The server was stopped twice while it made this clip. Generate it again.": "Der Server wurde zweimal angehalten, während er diesen Clip machte. Erzeuge ihn noch einmal.",
     "The server no longer knows this clip, perhaps because it was started anew. Generate it again.": "Der Server kennt diesen Clip nicht mehr, vielleicht weil er neu gestartet wurde. Erzeuge ihn noch einmal.",
     "The clip was cancelled.": "Der Clip wurde abgebrochen.",
+    "{path} is not the file any more that this clip was made from. Put that file back, or generate a new clip from this one.": "{path} ist nicht mehr die Datei, aus der dieser Clip gemacht wurde. Lege jene Datei zurück, oder erzeuge einen neuen Clip aus dieser.",
     "{path} could not be read ({reason}). Choose the file again.": "{path} war nicht lesbar ({reason}). Wähle die Datei noch einmal.",
     "This clip has not come yet. Wait for it, or retry it.": "Dieser Clip ist noch nicht da. Warte auf ihn, oder versuche es erneut.",
     "This clip is not in the list any more. Generate it again.": "Dieser Clip ist nicht mehr in der Liste. Erzeuge ihn noch einmal.",

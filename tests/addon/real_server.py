@@ -16,9 +16,12 @@ def server_python() -> Path:
     return Path(chosen) if chosen else REPOSITORY / ".nox/server/bin/python"
 
 
-def write_tiny_model(folder: Path) -> Path:
+def write_tiny_model(folder: Path, image_to_video: bool = False) -> Path:
     """A model folder with random weights, written by the server's environment."""
-    code = "import sys, pathlib; from tests.tiny_model import write_tiny_model as w; w(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from tests.tiny_model import write_tiny_model as w; "
+        f"w(pathlib.Path(sys.argv[1]), image_to_video={image_to_video})"
+    )
     subprocess.run([server_python(), "-c", code, folder], cwd=REPOSITORY, env=_environment(), check=True)
     return folder
 

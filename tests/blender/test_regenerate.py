@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -12,8 +13,8 @@ from blender_transpixar.bl.inputs import RequestFiles
 from blender_transpixar.bl.regenerate import Replacement, request_again
 from blender_transpixar.bl.shown_clips import showing_on, showing_on_strip
 from blender_transpixar.core.clip import Clip
-from tests.addon.made_clips import write_clip
-from tests.addon.real_server import MODEL_NAME
+from tests.addon.made_clips import png, write_clip
+from tests.addon.real_server import MODEL_NAME, RealServer, write_tiny_model
 from tests.blender.test_generate import pump_until
 
 
@@ -107,3 +108,41 @@ def test_only_for_clips(blender: None, tmp_path: Path):
     assert not bpy.ops.transpixar.regenerate.poll()
     bpy.ops.transpixar.place_plane(filepath=str(write_clip(tmp_path)))
     assert bpy.ops.transpixar.regenerate.poll()
+
+
+@pytest.fixture
+def forgetful(preferences, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A server whose model begins with a picture; called, it drops its uploads as it does when they are old."""
+    model = write_tiny_model(tmp_path / "models" / "tiny", image_to_video=True)
+    running = RealServer(model, tmp_path / "data", tmp_path / "server.log").start()
+    preferences.server_address = running.url
+    preferences.clip_folder = str(tmp_path / "clips")
+
+    def forget() -> None:
+        running.stop()
+        shutil.rmtree(tmp_path / "data" / "uploads")
+        running.start()
+
+    yield forget
+    running.stop()
+
+
+def test_a_clip_from_a_picture_can_be_made_again_when_the_server_has_dropped_the_picture(
+    forgetful: Callable[[], None], tmp_path: Path
+):
+    picture = tmp_path / "first.png"
+    picture.write_bytes(png(64, 64, lambda x, y: (4 * x, 4 * y, 90, 255)))
+    bpy.ops.transpixar.generate(
+        prompt="smoke", seed=7, steps=1, first_frame_source="FILE", first_frame_file=str(picture)
+    )
+    plane = bpy.context.scene.objects[0]
+    bpy.context.view_layer.objects.active = plane
+    made = showing_on(plane).clip.sidecar
+    forgetful()
+    assert bpy.ops.transpixar.regenerate(seed="SAME") == {"FINISHED"}
+    again = showing_on(plane).clip.sidecar
+    assert (again.sha256, again.job) == (made.sha256, again.job) and again.job != made.job
+    forgetful()
+    picture.write_bytes(png(64, 64, lambda x, y: (0, 0, 90, 255)))
+    with pytest.raises(RuntimeError, match="is not the file any more that this clip was made from"):
+        bpy.ops.transpixar.regenerate(seed="SAME")
