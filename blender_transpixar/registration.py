@@ -59,6 +59,7 @@ from .ui import (
     assets_section,
     finish_panel,
     inputs_section,
+    menus,
     model_section,
     panel,
     placement_panel,
@@ -115,6 +116,7 @@ _CLASSES = (
     TRANSPIXAR_OT_unload_model,
     TRANSPIXAR_PT_prompt_presets,
     TRANSPIXAR_MT_size,
+    *menus.CLASSES,
     # The sidebar, in the order in which its sections stand.
     *panel.PANELS,
     *prompt_section.PANELS,
@@ -136,6 +138,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()
+    menus.add_to_menus()
     asset_drop.add_handlers()
     work_folder.begin(at_end=clip_queue.begin)
     collect.add_handlers()
@@ -156,6 +159,7 @@ def unregister() -> None:
     clip_queue.forget()
     previews.clear()
     prompt_presets.withdraw_shipped_presets()
+    menus.remove_from_menus()
     settings.remove_from_scene()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

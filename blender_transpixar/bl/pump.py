@@ -17,7 +17,7 @@ from ..core.task import Task
 
 TICK_S = 0.1
 # Where the tab is.
-EDITORS = ("VIEW_3D", "SEQUENCE_EDITOR")
+EDITORS = ("VIEW_3D", "SEQUENCE_EDITOR", "NODE_EDITOR", "IMAGE_EDITOR", "CLIP_EDITOR")
 # How much of a tick may go into reading what the courier says; the rest waits in the pipe.
 READING_S = 0.002
 

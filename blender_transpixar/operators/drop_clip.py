@@ -38,7 +38,7 @@ class TRANSPIXAR_OT_drop_clip(bpy.types.Operator):
     bl_idname = "transpixar.drop_clip"
     bl_label = "Place Dropped Clip"
     bl_description = "Place the clip that a file belongs to, from the current frame on"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     if TYPE_CHECKING:
         filepath: str

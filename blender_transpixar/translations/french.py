@@ -3,6 +3,9 @@
 
 # The labels of buttons: Blender keeps them apart from other texts.
 OPERATORS: dict[str, str] = {
+    "TransPixar Clip (.transpixar)": "Clip TransPixar (.transpixar)",
+    "TransPixar Clip...": "Clip TransPixar...",
+    "Export Clip...": "Exporter le clip...",
     "Accept Licences": "Accepter les licences",
     "Add Prompt Preset": "Ajouter un préréglage de prompt",
     "Build Starter Library": "Créer la bibliothèque de départ",
@@ -63,6 +66,9 @@ TEXTS: dict[str, str] = {
     "Negative": "Négatif",
     "Negative Prompt": "Prompt négatif",
     "What the clip should not show, for example a color or a shape that keeps turning up": "Ce que le clip ne doit pas montrer, par exemple une couleur ou une forme qui revient sans cesse",
+    "TransPixar Clip": "Clip TransPixar",
+    "Finish, export, keep or make again the clip of the active object or strip": "Finir, exporter, conserver ou refaire le clip de l'objet ou de la bande active",
+    "Generate transparent clips, and look after them, their library and their server": "Générer des clips transparents, et gérer les clips, leur bibliothèque et leur serveur",
     "Prompt Presets": "Préréglages de prompt",
     "Prompts for common effects, and those you saved": "Des prompts pour les effets courants, et ceux que vous avez enregistrés",
     "Save the prompt as a preset under this name": "Enregistrer le prompt comme préréglage sous ce nom",

@@ -3,6 +3,9 @@
 
 # The labels of buttons: Blender keeps them apart from other texts.
 OPERATORS: dict[str, str] = {
+    "TransPixar Clip (.transpixar)": "TransPixar-Clip (.transpixar)",
+    "TransPixar Clip...": "TransPixar-Clip...",
+    "Export Clip...": "Clip exportieren...",
     "Accept Licences": "Lizenzen annehmen",
     "Add Prompt Preset": "Prompt-Vorgabe hinzufügen",
     "Build Starter Library": "Startbibliothek anlegen",
@@ -65,6 +68,9 @@ TEXTS: dict[str, str] = {
     "Negative": "Negativ",
     "Negative Prompt": "Negativer Prompt",
     "What the clip should not show, for example a color or a shape that keeps turning up": "Was der Clip nicht zeigen soll, zum Beispiel eine Farbe oder Form, die immer wieder auftaucht",
+    "TransPixar Clip": "TransPixar-Clip",
+    "Finish, export, keep or make again the clip of the active object or strip": "Den Clip des aktiven Objekts oder Strips fertigstellen, exportieren, behalten oder noch einmal machen",
+    "Generate transparent clips, and look after them, their library and their server": "Transparente Clips erzeugen und sie, ihre Bibliothek und ihren Server verwalten",
     "Prompt Presets": "Prompt-Vorgaben",
     "Prompts for common effects, and those you saved": "Prompts für häufige Effekte, und deine gespeicherten",
     "Save the prompt as a preset under this name": "Den Prompt unter diesem Namen als Vorgabe sichern",

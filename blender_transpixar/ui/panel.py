@@ -8,13 +8,22 @@ from ..bl import pump
 from ..bl.limits import problems_of, sentence_of
 from ..operators.fit_to_model import TRANSPIXAR_OT_fit_to_model
 from ..operators.generate import TRANSPIXAR_OT_generate
+from ..operators.place_in_compositor import TRANSPIXAR_OT_place_in_compositor
 from ..operators.place_plane import TRANSPIXAR_OT_place_plane
+from ..operators.place_strip import TRANSPIXAR_OT_place_strip
 from .progress import draw_generation
 from .prompt_presets import draw_presets_button
 from .sections import Section, panels_of
 from .sentence import draw_sentence
 from .server_panel import draw_state_row
 from .storage_notes import draw_storage_notes
+
+_AS_PLANE = (TRANSPIXAR_OT_place_plane.bl_idname, "IMAGE_PLANE")
+# What a clip becomes in the editor that the button is pressed in.
+_PLACED_IN = {
+    "SEQUENCE_EDITOR": (TRANSPIXAR_OT_place_strip.bl_idname, "SEQUENCE"),
+    "NODE_EDITOR": (TRANSPIXAR_OT_place_in_compositor.bl_idname, "NODE_COMPOSITING"),
+}
 
 
 class GenerateSection(Section):
@@ -41,7 +50,8 @@ class GenerateSection(Section):
         if generation is not None:
             draw_generation(layout, context, generation)
         draw_storage_notes(layout, context)
-        layout.operator(TRANSPIXAR_OT_place_plane.bl_idname, text="Place Clip...", icon="IMAGE_PLANE")
+        operator, icon = _PLACED_IN.get(context.area.type if context.area else "", _AS_PLANE)
+        layout.operator(operator, text="Place Clip...", icon=icon)
 
 
 def _draw_problems(layout: Any, context: bpy.types.Context, settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""What every section of the sidebar has in common: drawn by the same code in the 3D viewport and in the sequencer."""
+"""What every section of the sidebar has in common: drawn by the same code in every editor that has the tab."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,14 @@ import bpy
 
 from ..bl.known_clips import drawing
 
-_SPACES = (("", "VIEW_3D"), ("_sequencer", "SEQUENCE_EDITOR"))
+# Where clips are placed, and where first frames and footage are looked at.
+_SPACES = (
+    ("", "VIEW_3D"),
+    ("_sequencer", "SEQUENCE_EDITOR"),
+    ("_compositor", "NODE_EDITOR"),
+    ("_image", "IMAGE_EDITOR"),
+    ("_footage", "CLIP_EDITOR"),
+)
 
 
 class Section:
@@ -31,7 +38,7 @@ class Section:
 
 
 def panels_of(section: type[Section]) -> tuple[type, ...]:
-    """The panels to register for a section: in the 3D viewport, then in the sequencer."""
+    """The panels to register for a section, one for each editor."""
     return tuple(_panel(section, suffix, space) for suffix, space in _SPACES)
 
 
@@ -43,6 +50,13 @@ def _panel(section: type[Section], suffix: str, space: str) -> type:
     identifier = f"TRANSPIXAR_PT_{section.name}{suffix}"
     told = {"__module__": section.__module__, "__doc__": section.__doc__, "draw": draw}
     told |= {"bl_idname": identifier, "bl_space_type": space}
+    if space == "NODE_EDITOR":
+        told["poll"] = classmethod(_is_compositor)
     if section.parent:
         told["bl_parent_id"] = f"TRANSPIXAR_PT_{section.parent}{suffix}"
     return type(identifier, (section, bpy.types.Panel), told)
+
+
+def _is_compositor(cls: type, context: bpy.types.Context) -> bool:
+    """Not among the nodes of materials or geometry."""
+    return bool(context.space_data.tree_type == "CompositorNodeTree")

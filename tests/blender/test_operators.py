@@ -15,6 +15,9 @@ from blender_transpixar.core.errors import ServerNotRunningError
 from blender_transpixar.operators import load_model
 from blender_transpixar.operators.generate import TRANSPIXAR_OT_generate
 from blender_transpixar.operators.queue_poll import OfWish
+from blender_transpixar.ui import menus
+from tests.addon.made_clips import write_clip
+from tests.blender.recorded_layout import RecordedLayout
 
 OPERATORS = [cls for cls in registration._CLASSES if issubclass(cls, bpy.types.Operator)]
 # What changes the scene or its data, from the interface, while the operator runs.
@@ -126,3 +129,41 @@ def test_news_draw_the_sidebar_again_and_not_the_viewport(blender: None, monkeyp
     pump.redraw()
     tagged = [(area.type, region.type) for area in areas for region in area.regions if region.tagged]
     assert tagged == [("VIEW_3D", "UI"), ("SEQUENCE_EDITOR", "UI")]
+
+
+MENUS = (
+    "TOPBAR_MT_file_import",
+    "TOPBAR_MT_render",
+    "VIEW3D_MT_image_add",
+    "SEQUENCER_MT_add",
+    "NODE_MT_add",
+    "VIEW3D_MT_object_context_menu",
+    "SEQUENCER_MT_context_menu",
+)
+
+
+def drawn_in(menu: str, context: object) -> RecordedLayout:
+    """What the add-on draws in one of Blender's menus, with the menus below it."""
+    layout = RecordedLayout()
+    for draw in getattr(bpy.types, menu).draw._draw_funcs:
+        if draw.__module__ == menus.__name__:
+            draw(SimpleNamespace(layout=layout), context)
+    for name in layout.menus:
+        getattr(bpy.types, name).draw(SimpleNamespace(layout=layout), context)
+    return layout
+
+
+def test_the_search_finds_every_operator_that_stands_by_itself(blender: None, tmp_path: Path):
+    bpy.ops.transpixar.place_plane(filepath=str(write_clip(tmp_path)))
+    nodes = SimpleNamespace(type="NODE_EDITOR", tree_type="CompositorNodeTree")
+    context = SimpleNamespace(space_data=nodes, active_object=bpy.context.object)
+    found = {operator for menu in MENUS for operator in drawn_in(menu, context).operators}
+    assert found == {cls.bl_idname for cls in OPERATORS if "INTERNAL" not in cls.bl_options}
+    assert "TRANSPIXAR_MT_clip" in drawn_in("VIEW3D_MT_object_context_menu", context).menus
+
+
+def test_menus_of_other_things_stay_as_they_are(blender: None):
+    shader = SimpleNamespace(space_data=SimpleNamespace(type="NODE_EDITOR", tree_type="ShaderNodeTree"))
+    assert drawn_in("NODE_MT_add", shader).operators == []
+    nothing = SimpleNamespace(space_data=SimpleNamespace(type="VIEW_3D"), active_object=None)
+    assert drawn_in("VIEW3D_MT_object_context_menu", nothing).menus == []

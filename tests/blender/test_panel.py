@@ -8,7 +8,7 @@ import bpy
 import pytest
 
 from blender_transpixar import registration
-from blender_transpixar.bl import known_models, server
+from blender_transpixar.bl import known_models, pump, server
 from blender_transpixar.bl.clip_length import scene_frames
 from blender_transpixar.bl.limits import check_values, problems_of
 from blender_transpixar.core.errors import InvalidRequestError
@@ -79,11 +79,15 @@ def panels() -> Iterator[type]:
             yield cls
 
 
-def test_the_same_sections_stand_in_the_viewport_and_in_the_sequencer(blender: None):
-    spaces: dict[str, set[type]] = {"VIEW_3D": set(), "SEQUENCE_EDITOR": set()}
+EDITORS = ("VIEW_3D", "SEQUENCE_EDITOR", "NODE_EDITOR", "IMAGE_EDITOR", "CLIP_EDITOR")
+
+
+def test_the_same_sections_stand_in_every_editor_with_the_tab(blender: None):
+    spaces: dict[str, set[type]] = {space: set() for space in EDITORS}
     for panel in panels():
         spaces[panel.bl_space_type].add(next(base for base in panel.__mro__ if Section in base.__bases__))
-    assert spaces["VIEW_3D"] == spaces["SEQUENCE_EDITOR"]
+    assert all(sections == spaces["VIEW_3D"] for sections in spaces.values())
+    assert set(EDITORS) == set(pump.EDITORS)
     assert len(spaces["VIEW_3D"]) >= 6
 
 
@@ -92,11 +96,33 @@ def test_at_first_sight_there_are_prompt_and_generate(blender: None):
     assert {panel.__name__ for panel in panels()} - {panel.__name__ for panel in closed} == {
         "TRANSPIXAR_PT_generate",
         "TRANSPIXAR_PT_generate_sequencer",
+        "TRANSPIXAR_PT_generate_compositor",
+        "TRANSPIXAR_PT_generate_image",
+        "TRANSPIXAR_PT_generate_footage",
     }
     first = drawn("generate")
     assert first.properties == ["prompt"]
     assert "transpixar.generate" in first.operators
     assert first.menus == ["TRANSPIXAR_PT_prompt_presets"]
+
+
+def test_among_nodes_the_tab_is_the_compositors_only(blender: None):
+    poll = bpy.types.TRANSPIXAR_PT_generate_compositor.poll
+    assert poll(SimpleNamespace(space_data=SimpleNamespace(tree_type="CompositorNodeTree")))
+    assert not poll(SimpleNamespace(space_data=SimpleNamespace(tree_type="ShaderNodeTree")))
+
+
+@pytest.mark.parametrize(
+    ("editor", "operator"),
+    [("VIEW_3D", "place_plane"), ("SEQUENCE_EDITOR", "place_strip"), ("NODE_EDITOR", "place_in_compositor")],
+)
+def test_the_button_places_a_clip_as_the_editor_shows_it(blender: None, editor: str, operator: str):
+    layout = RecordedLayout()
+    preferences = Beside(bpy.context.preferences, system=SimpleNamespace(ui_scale=1.0))
+    seen = {"region": SimpleNamespace(width=300), "area": SimpleNamespace(type=editor)}
+    context = Beside(bpy.context, preferences=preferences, **seen)
+    bpy.types.TRANSPIXAR_PT_generate.draw(SimpleNamespace(layout=layout), context)
+    assert f"transpixar.{operator}" in layout.operators
 
 
 def test_every_panel_draws_in_a_new_file(blender: None):

@@ -35,7 +35,13 @@ def what_blender_was_told() -> dict[str, list[str]]:
             if isinstance(getattr(handlers, name), list)
             for function in getattr(handlers, name)
         ],
-        "menus": [f"{cls.__name__}: {drawn}" for cls in menus for drawn in getattr(cls.draw, "_draw_funcs", [])],
+        "menus": [
+            # Blender keeps its own drawing among the functions once something was appended.
+            f"{cls.__name__}: {drawn}"
+            for cls in menus
+            for drawn in getattr(cls.draw, "_draw_funcs", [])
+            if not drawn.__module__.startswith("bl_ui")
+        ],
         "keys": [f"{keymap.name}: {item.idname}" for keymap in keymaps for item in keymap.keymap_items],
         "presets": bpy.utils.preset_paths("transpixar/prompt"),
         "pictures": sorted(map(str, bpy.utils.previews._uuid_open)),
