@@ -48,7 +48,7 @@ def _panel(section: type[Section], suffix: str, space: str) -> type:
             section.draw(self, context)
 
     identifier = f"TRANSPIXAR_PT_{section.name}{suffix}"
-    told = {"__module__": section.__module__, "__doc__": section.__doc__, "draw": draw}
+    told: dict[str, Any] = {"__module__": section.__module__, "__doc__": section.__doc__, "draw": draw}
     told |= {"bl_idname": identifier, "bl_space_type": space}
     if space == "NODE_EDITOR":
         told["poll"] = classmethod(_is_compositor)
