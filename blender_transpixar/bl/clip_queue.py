@@ -93,17 +93,19 @@ def submit(
     *,
     target: Target | None = None,
     patient: bool = True,
+    destination: Path | None = None,
 ) -> Generation:
     """Write a wish down, then send it on its way; with a `target` the timer places its first clip there.
 
-    Without one, give the generation to `wait`. Raises TransPixarError; then nothing was sent.
+    Without one, give the generation to `wait`, or to `settle` when it has finished. `destination` is the folder for the
+    clips, if not the one of the preferences. Raises TransPixarError; then nothing was sent.
     """
     entry = Entry(
         key=uuid.uuid4().hex,
         created_at=now(),
         server=preferences.server_url(context),
         request=request.to_json(),
-        destination=str(preferences.clip_folder(context)),
+        destination=str(destination or preferences.clip_folder(context)),
         first_frame_file=_text_of(files.first_frame),
         footage_file=_text_of(files.footage),
         blend_file=bpy.data.filepath,
@@ -124,12 +126,17 @@ def wait(context: bpy.types.Context, generation: Generation) -> Path:
     Raises TransPixarError when there is none.
     """
     pump.wait(context, generation)
-    wish = _wishes.get(generation.key)
-    if wish is not None:
-        pursuit.settle(wish)
+    settle(generation)
     if generation.outcome is not Outcome.CLIP or generation.folder is None:
         raise generation.error or TransPixarError("The clip was cancelled.", code="cancelled")
     return generation.folder
+
+
+def settle(generation: Generation) -> None:
+    """Take in what the courier has written down about a generation that has finished."""
+    wish = _wishes.get(generation.key)
+    if wish is not None:
+        pursuit.settle(wish)
 
 
 def retry(wish: Wish, context: bpy.types.Context) -> None:

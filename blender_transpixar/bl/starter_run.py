@@ -12,9 +12,10 @@ from ..core.generation import Generation, Outcome
 from ..core.request import ClipRequest
 from ..core.server_state import Condition
 from ..core.starter import STARTER_SEED, StarterEffect, plan_for, starter_effects
-from . import pump, server
+from . import clip_queue, pump, server
 from .asset_clip import keep_as_asset
 from .asset_library import refresh_browsers
+from .inputs import RequestFiles
 from .occupied import is_blender_occupied
 
 # Failures that say nothing about the other clips.
@@ -88,8 +89,9 @@ class StarterRun:
         self.making = self._to_make.popleft()
         request = ClipRequest(self.making.prompt, seed=STARTER_SEED, model=self._model or None)
         try:
-            self.generation = pump.dispatcher().start(
-                request, preferences.server_url(context), self._library, pump.preview_folder()
+            # Through the queue, as every clip: it can be cancelled there, and is not lost with this Blender.
+            self.generation = clip_queue.submit(
+                context, request, RequestFiles(), patient=False, destination=self._library
             )
         except TransPixarError as error:
             self.problems.append(error.message)
@@ -98,9 +100,11 @@ class StarterRun:
 
     def _take(self, generation: Generation) -> None:
         self.generation = self.making = None
+        clip_queue.settle(generation)
         if generation.outcome is Outcome.CLIP and generation.folder is not None:
             try:
                 self._keep(Clip.open(generation.folder))
+                clip_queue.mark_placed(generation.key, min(generation.folders))
             except TransPixarError as error:
                 self._stop_for(error)
         elif generation.error is not None:

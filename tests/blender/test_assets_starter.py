@@ -1,21 +1,26 @@
 """The starter library, made by a real server."""
 
 import json
+import shutil
 from pathlib import Path
 
 import bpy
 import pytest
 
-from blender_transpixar.bl import starter_run
+from blender_transpixar.bl import clip_queue, starter_run
 from blender_transpixar.bl.starter_run import StarterRun
-from blender_transpixar.core.starter import starter_effects
+from blender_transpixar.core.history_entry import EntryState
+from blender_transpixar.core.starter import plan_for, starter_effects
 from tests.addon.made_clips import write_clip
 from tests.addon.real_server import MODEL_NAME
 from tests.blender.test_generate import pump_until
+from tests.blender.test_queue import next_session
+from tests.blender.tested_package import PACKAGE
 
 
 @pytest.fixture
 def library(connected: Path, preferences, tmp_path: Path) -> Path:
+    shutil.rmtree(clip_queue.history().folder, ignore_errors=True)
     preferences.library_folder = str(tmp_path / "library")
     return tmp_path / "library"
 
@@ -71,3 +76,32 @@ def test_without_a_server_the_operator_says_what_to_do(library: Path, preference
         bpy.ops.transpixar.build_starter_library(model=MODEL_NAME)
     assert not starter_run.is_running()
     assert not bpy.ops.transpixar.cancel_starter_library.poll()
+
+
+def test_each_clip_stands_in_the_queue_and_can_be_cancelled_there(library: Path):
+    run = StarterRun(bpy.context, MODEL_NAME, ["orange fire", "blue smoke"])
+    run.begin(bpy.context)
+    pump_until(lambda: run.done == 1)
+    newest, first = clip_queue.wishes()
+    assert (first.entry.prompt, first.state, first.phase) == ("orange fire", EntryState.DELIVERED, "Done")
+    assert newest.entry.prompt == "blue smoke"
+    assert newest.at_work
+    assert bpy.ops.transpixar.cancel(key=newest.key) == {"FINISHED"}
+    pump_until(lambda: run.finished)
+    assert run.cancelled
+    assert newest.state is EntryState.CANCELLED
+    assert assets(library) == ["orange-fire"]
+
+
+def test_the_clip_at_work_is_not_lost_when_blender_ends(library: Path, preferences):
+    run = StarterRun(bpy.context, MODEL_NAME, ["orange fire"])
+    run.begin(bpy.context)
+    pump_until(lambda: run.generation.job is not None)
+    key, address = run.generation.key, preferences.server_address
+    next_session()
+    bpy.context.preferences.addons[PACKAGE].preferences.server_address = address
+    clip_queue.read_now()
+    pump_until(lambda: clip_queue.find(key).state is not EntryState.OPEN)
+    assert clip_queue.find(key).state is EntryState.DELIVERED
+    (kept,) = plan_for(starter_effects(["orange fire"]), library, MODEL_NAME).to_keep
+    assert kept.folder.parent == library
