@@ -90,10 +90,18 @@ def draw_latents(
     half, both = (batch, frames, channels, *grid), (batch, 2 * frames, channels, *grid)
     if given is not None and tuple(given.shape) not in {half, both}:
         raise ValueError(f"latents have the shape {tuple(given.shape)}; give {half} for both halves, or {both}.")
-    dtype, device = pipe.transformer.dtype, pipe._execution_device
+    # Drawn in single precision: torch draws other numbers in half precision, so a seed would mean another clip there.
     latents = pipe.prepare_latents(
-        batch, channels, clip.num_frames, clip.height, clip.width, dtype, device, generator, given
-    ).to(dtype)
+        batch,
+        channels,
+        clip.num_frames,
+        clip.height,
+        clip.width,
+        torch.float32,
+        pipe._execution_device,
+        generator,
+        given,
+    ).to(pipe.transformer.dtype)
     return latents if tuple(latents.shape) == both else latents.repeat(1, 2, 1, 1, 1)  # (B, F, ...) -> (B, 2F, ...)
 
 

@@ -78,8 +78,9 @@ def sample(
             velocity = _hold_rgb(velocity, latents, rgb, float(scheduler.alphas_cumprod[int(timestep)]))
 
         # 2. Step towards the clean latents predicted now
+        # Single precision, because the scheduler draws its noise in the sample's; see `draw_latents`.
         following, clean = scheduler.step(
-            velocity, clean, timestep, previous, latents, generator=generator, return_dict=False
+            velocity, clean, timestep, previous, latents.float(), generator=generator, return_dict=False
         )
         latents, previous = following.to(latents.dtype), timestep
 

@@ -113,6 +113,16 @@ def test_half_precision_works_end_to_end(pipe, parts):
     assert np.abs(clip - expected).mean() < 0.03
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_seed_means_the_same_noise_in_every_precision(pipe, dtype):
+    seen = Seen(pipe)
+    generate(pipe, num_inference_steps=1, guidance_scale=1.0, output_type="latent")
+    pipe.transformer.to(dtype)
+    generate(pipe, num_inference_steps=1, guidance_scale=1.0, output_type="latent")
+    single, half = (one["hidden_states"] for one in seen.passes)
+    assert torch.equal(half, single.to(dtype))
+
+
 @pytest.mark.parametrize("batch_guidance", [True, False])
 def test_a_cache_never_reaches_the_next_clip(pipe, batch_guidance):
     pipe.batch_guidance = batch_guidance
