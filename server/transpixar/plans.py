@@ -97,7 +97,7 @@ OFFLOAD_TEXT_ON_CPU = replace(
 WHOLE = (RESIDENT, TEXT_FREED, SEQUENTIAL, TILED, TILED_SEQUENTIAL)
 """The plans that a processor can follow too."""
 
-# Before tiles, which show in the frames; all the weights have to travel twice a clip, which takes a second or two.
+# Before tiles, which show in the frames; all the weights have to travel twice a clip, which takes nine seconds (H200).
 _ALTERNATED = (RESIDENT, TEXT_FREED, SEQUENTIAL, ALTERNATING, ALTERNATING_SEQUENTIAL, TILED, TILED_SEQUENTIAL)
 _OFFLOADED = (OFFLOAD, OFFLOAD_SEQUENTIAL, OFFLOAD_TEXT_ON_CPU)
 _IN_FP8 = (FP8, FP8_SEQUENTIAL)
