@@ -195,7 +195,8 @@ def _check_keys(source: str, shapes: Mapping[str, tuple[int, ...]], keys: list[t
 
 def _check_finite(source: str, state: StateDict) -> None:
     for key, value in state.items():
-        if not torch.isfinite(value.float()).all():
+        # Weights on the meta device, which memory is counted with, have no values.
+        if not value.is_meta and not torch.isfinite(value.float()).all():
             raise RGBAWeightsError(
                 f'{source}: "{key}" holds values that are no numbers (NaN or infinite); no clip can come of it; '
                 "train the LoRA anew with a lower learning rate, or get another."
