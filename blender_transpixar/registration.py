@@ -16,6 +16,7 @@ from .bl import (
     starter_run,
     work_folder,
 )
+from .bl.guard import guard_operator
 from .finishing_properties import TransPixarFinishing
 from .operators.accept_licences import TRANSPIXAR_OT_accept_licences
 from .operators.add_prompt_preset import TRANSPIXAR_OT_add_prompt_preset
@@ -135,6 +136,8 @@ def register() -> None:
     """Register all classes and the scene's settings."""
     translations.add_to_blender()
     for cls in _CLASSES:
+        if issubclass(cls, bpy.types.Operator):
+            guard_operator(cls)
         bpy.utils.register_class(cls)
     settings.add_to_scene()
     prompt_presets.offer_shipped_presets()

@@ -1,7 +1,5 @@
 """A clip as an asset: a .blend file beside its frames, written without a trace in the open file."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,13 @@ from ..core.library import asset_file, bring_in
 from ..core.saving import os_errors_as_sentences, temporary_path
 from .asset_drop import mark_to_start_when_dropped
 from .asset_preview import set_preview
+from .new_blocks import nothing_left_behind
 from .plane import Placement, place_plane
 from .shown_clips import showing_on
 
 _HEIGHT_M = 1.0
 _SIDECAR = "transpixar_sidecar"
 _LONGEST_NAME = 60
-# What placing a clip can create. Everything new in these is removed again.
-_COLLECTIONS = (
-    *("scenes", "objects", "meshes", "materials", "images", "actions"),
-    *("node_groups", "textures", "worlds", "cameras", "collections"),
-)
 
 
 def keep_as_asset(clip: Clip, library: Path) -> Path:
@@ -49,7 +43,7 @@ def prompt_of(clip: Clip) -> str:
 def _write(clip: Clip, catalog_id: str, target: Path) -> None:
     temporary = temporary_path(target).with_suffix(".blend")
     try:
-        with _nothing_left_behind():
+        with nothing_left_behind():
             scene = bpy.data.scenes.new("TransPixar Asset")
             plane = place_plane(clip, scene, scene.collection, Placement((0.0, 0.0, 0.0), _HEIGHT_M, 1))
             plane.name = _name_of(clip)
@@ -92,18 +86,3 @@ def _name_of(clip: Clip) -> str:
     title = (words[:1].upper() + words[1:])[:_LONGEST_NAME].rstrip(" ,.")
     taken = not title or title in bpy.data.objects
     return clip.folder.name[:_LONGEST_NAME] if taken else title
-
-
-@contextmanager
-def _nothing_left_behind() -> Iterator[None]:
-    """Remove every datablock that is made inside, whatever happens."""
-    before = {block.session_uid for block in _blocks()}
-    try:
-        yield
-    finally:
-        bpy.data.batch_remove([block for block in _blocks() if block.session_uid not in before])
-
-
-def _blocks() -> Iterator[bpy.types.ID]:
-    for name in _COLLECTIONS:
-        yield from getattr(bpy.data, name, ())

@@ -13,6 +13,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .asset_start import start_at
+from .guard import guarded
 from .provenance import remember_provenance
 from .shown_clips import showing_on
 
@@ -62,11 +63,13 @@ def _handlers() -> Any:
 
 
 @persistent
+@guarded
 def _on_import(imported: Any) -> None:
     start_dropped([item.id for item in imported.import_items], bpy.context.scene)
 
 
 @persistent
+@guarded
 def _on_change(scene: bpy.types.Scene, depsgraph: Any) -> None:
     start_dropped([update.id.original for update in depsgraph.updates], scene)
 

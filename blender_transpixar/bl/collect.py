@@ -13,6 +13,7 @@ from ..core.errors import TransPixarError
 from ..core.sequence import Sequence
 from . import compat
 from .clip_image import path_for_blend_file
+from .guard import guarded
 from .provenance import PREFIX, provenance_of
 from .strip import clip_folder_of
 
@@ -78,6 +79,7 @@ def remove_handlers() -> None:
 
 
 @persistent
+@guarded
 def _on_file(*_: Any) -> None:
     _count()
 

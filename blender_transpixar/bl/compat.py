@@ -98,6 +98,14 @@ def ensure_compositor_tree(scene: bpy.types.Scene) -> Any:
     return scene.compositing_node_group
 
 
+def leave_compositor_tree(scene: bpy.types.Scene) -> None:
+    """Let a scene that had no compositor be without one again; before 5.0 the tree stays, unused."""
+    if _IS_5:
+        scene.compositing_node_group = None
+    else:
+        scene.use_nodes = False
+
+
 def compositor_output(tree: Any) -> Any:
     """The node that is the compositor's result; None where the artist removed it."""
     kind = "NodeGroupOutput" if _IS_5 else "CompositorNodeComposite"

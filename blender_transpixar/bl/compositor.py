@@ -1,5 +1,7 @@
 """A clip in a scene's compositor: image, size, Alpha Over, just before the output."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,8 @@ from ..core.sequence import Sequence
 from . import compat
 from .clip_image import load_frames
 from .clip_keys import as_sequence, play_on
+from .new_blocks import nothing_half_made
+from .places import check_scene
 from .provenance import remember_provenance
 from .timing_keys import Screen
 
@@ -35,18 +39,52 @@ def place_in_compositor(clip: Clip | Sequence, scene: bpy.types.Scene, placement
 
     What was wired stays as it was: Alpha Over goes between the output and what was linked to it. Before the clip's
     start and after its end only that is seen. Raises InvalidClipError when Blender cannot read the frames, and
-    TransPixarError when the tree is linked from another file; then nothing has changed.
+    TransPixarError when the scene or the tree is linked from another file; whatever it raises, nothing has changed.
     """
+    check_compositor(scene)
     sequence = as_sequence(clip)
-    existing = compat.compositor_tree(scene)
-    if existing is not None and existing.library is not None:
+    sequence.check_countable()
+    with nothing_half_made(), _as_before(scene) as tree:
+        return _build(sequence, scene, tree, placement)
+
+
+def check_compositor(scene: bpy.types.Scene) -> None:
+    """Raises TransPixarError where nothing can be placed in a scene's compositor."""
+    check_scene(scene)
+    tree = compat.compositor_tree(scene)
+    if tree is not None and (tree.library is not None or tree.override_library is not None):
         raise TransPixarError(
             f"The compositor of {scene.name} is linked from another file. Make it local to place a clip in it.",
             code="linked",
         )
-    sequence.check_countable()
-    frames = load_frames(sequence, sequence.name)
+
+
+@contextmanager
+def _as_before(scene: bpy.types.Scene) -> Iterator[Any]:
+    """The scene's compositor tree; scene and tree are as they were before where this ends with an exception."""
+    had_tree, composited = compat.compositor_tree(scene) is not None, scene.render.use_compositing
     tree = compat.ensure_compositor_tree(scene)
+    nodes = {node.name for node in tree.nodes}
+    output = compat.compositor_output(tree)
+    place = None if output is None else output.location.copy()
+    before = output.inputs[0].links[0].from_socket if output is not None and output.inputs[0].is_linked else None
+    try:
+        yield tree
+    except BaseException:
+        for node in [node for node in tree.nodes if node.name not in nodes]:
+            tree.nodes.remove(node)
+        if output is not None:
+            output.location = place
+        if before is not None:
+            tree.links.new(before, output.inputs[0])
+        scene.render.use_compositing = composited
+        if not had_tree:
+            compat.leave_compositor_tree(scene)
+        raise
+
+
+def _build(sequence: Sequence, scene: bpy.types.Scene, tree: Any, placement: CompositorPlacement) -> Any:
+    frames = load_frames(sequence, sequence.name)
     scene.render.use_compositing = True
     output = compat.compositor_output(tree) or compat.new_compositor_output(tree)
     image = _add_node(tree, "CompositorNodeImage", output, -3)

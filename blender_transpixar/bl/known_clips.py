@@ -17,6 +17,7 @@ from bpy.app.handlers import persistent
 from ..core.clip import Clip
 from ..core.errors import InvalidClipError
 from . import pump
+from .guard import guarded
 
 # A folder that was looked at less than this long ago is not looked at again.
 FRESH_S = 2.0
@@ -87,6 +88,7 @@ def remove_handlers() -> None:
 
 
 @persistent
+@guarded
 def _on_load(*_: Any) -> None:
     forget()
 

@@ -10,6 +10,7 @@ from ..core.sequence import Sequence
 from .clip_image import load_frames
 from .clip_keys import as_sequence, play
 from .material import build_material
+from .new_blocks import nothing_half_made
 from .placement import Placement, stand
 from .provenance import remember_provenance
 
@@ -29,6 +30,11 @@ def place_plane(
     # Tried first, because a scene without a camera should not be left with half a plane.
     placement.size(scene, 1.0)
     sequence.check_countable()
+    with nothing_half_made():
+        return _build(sequence, scene, collection, placement)
+
+
+def _build(sequence: Sequence, scene: bpy.types.Scene, collection: bpy.types.Collection, placement: Placement) -> Any:
     frames = load_frames(sequence, sequence.name)
     box = Box.of(sequence.canvas, frames.width, frames.height)
     material, texture, shown = build_material(sequence.name, frames.image, placement.look)

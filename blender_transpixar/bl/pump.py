@@ -14,6 +14,7 @@ from ..core.delivery import Delivery
 from ..core.dispatcher import Dispatcher
 from ..core.generation import Generation
 from ..core.task import Task
+from .guard import sentence_of
 
 TICK_S = 0.1
 # Where the tab is.
@@ -109,16 +110,18 @@ def wait(context: bpy.types.Context, task: Task) -> None:
 def tick() -> float | None:
     """One round: take in news, redraw when there are any, finish. Returns the seconds until the next one, or None.
 
-    Nothing here waits for anything; `benchmarks/pump_tick.py` measures it.
+    Nothing here waits for anything; `benchmarks/pump_tick.py` measures it. What raises costs only its own task or
+    routine: Blender would remove the timer.
     """
     if _dispatcher is not None and _dispatcher.pump(READING_S):
         redraw()
     for tag, (task, on_finished) in list(_followed.items()):
-        if task.finished and on_finished(task):
+        if task.finished and _is_over(task, on_finished):
             _followed.pop(tag, None)
             redraw()
     for routine in list(_routines):
-        if not routine():
+        # It may have ended the add-on, and with it all routines.
+        if not _goes_on(routine) and routine in _routines:
             _routines.remove(routine)
     return TICK_S if _followed or _routines or (_dispatcher is not None and _dispatcher.busy) else None
 
@@ -148,6 +151,24 @@ def stop() -> None:
 def _wake() -> None:
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK_S, persistent=True)
+
+
+def _is_over(task: Task, on_finished: Callable[[Any], bool]) -> bool:
+    """Call what acts on a finished task; where that raises, the task has failed, and nothing is tried again."""
+    try:
+        return on_finished(task)
+    except Exception as error:
+        task.fail(sentence_of(error))
+        return True
+
+
+def _goes_on(routine: Callable[[], bool]) -> bool:
+    """Call a routine; one that raises is called again only when it is asked for again."""
+    try:
+        return routine()
+    except Exception as error:
+        sentence_of(error)
+        return False
 
 
 def _is_at_work(task: Task | None) -> bool:

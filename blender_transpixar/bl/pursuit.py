@@ -14,7 +14,8 @@ from ..core.history import History
 from ..core.history_entry import Entry, EntryState
 from ..core.moving import HISTORY
 from ..core.wish import Wish
-from . import pump
+from . import pump, undo
+from .guard import sentence_of
 from .occupied import is_blender_occupied
 from .target import Target
 
@@ -106,12 +107,11 @@ def _place(wish: Wish, target: Target) -> bool:
     clip = wish.entry.clips[0]
     try:
         target.place(Path(clip.folder))
+        undo.push("Generate Clip")
         note_placed(wish, clip.index)
-    except TransPixarError as error:
+    except Exception as error:
         # The scene is gone, say, because another file was opened: never into that one by surprise.
-        wish.note = error.message
-    else:
-        bpy.ops.ed.undo_push(message="Generate Clip")
+        wish.note = sentence_of(error).message
     return True
 
 

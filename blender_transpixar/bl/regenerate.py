@@ -13,9 +13,10 @@ from ..core.content import CLIP_FORMAT
 from ..core.delivery import Delivery
 from ..core.errors import InvalidClipError, TransPixarError
 from ..core.request import ClipRequest
-from . import compat, pump
+from . import compat, pump, undo
 from .clip_image import show_frames
 from .occupied import is_blender_occupied
+from .places import check_own
 from .provenance import provenance_of, remember_provenance
 from .shown_clips import Showing, StripShowing, box_of, show_instead, showing_on, showing_on_strip
 from .strip import show_on_strip
@@ -53,6 +54,7 @@ class Replacement(Target):
         thing = subject_of(context)
         if thing is None:
             raise InvalidClipError("The active object or strip shows no clip that can be made again. Select one.")
+        check_own(thing)
         self.thing = thing
         self._is_strip = not isinstance(thing, bpy.types.Object)
         self._scene_uid = (compat.sequencer_scene(context) if self._is_strip else context.scene).session_uid
@@ -95,7 +97,7 @@ class Replacement(Target):
         except TransPixarError as error:
             delivery.fail(error)
         else:
-            bpy.ops.ed.undo_push(message="Finish Clip")
+            undo.push("Finish Clip")
         return True
 
     def _show(self, folder: Path) -> Any:
@@ -137,9 +139,15 @@ def _request_on(thing: Any) -> Mapping[str, Any]:
 def _show_on_lost(plane: bpy.types.Object, clip: Clip) -> None:
     """Show a clip on a plane whose own is gone from the disk: as it has the same settings, the keys of that one fit."""
     for slot in plane.material_slots:
-        tree = slot.material.node_tree if slot.material is not None else None
+        material = slot.material
+        tree = None if material is None or material.library is not None else material.node_tree
         for node in () if tree is None else tree.nodes:
-            if node.type == "TEX_IMAGE" and node.image is not None and provenance_of(node.image) is not None:
+            if node.type == "TEX_IMAGE" and _is_ours(node.image):
                 show_frames(node.image, clip)
-                for thing in (plane, slot.material, node.image):
+                for thing in (plane, material, node.image):
                     remember_provenance(thing, clip)
+
+
+def _is_ours(image: Any) -> bool:
+    """Whether an image shows a clip and can be changed in this file."""
+    return image is not None and image.library is None and provenance_of(image) is not None

@@ -15,6 +15,7 @@ from ..core.starter import STARTER_SEED, StarterEffect, plan_for, starter_effect
 from . import clip_queue, pump, server
 from .asset_clip import keep_as_asset
 from .asset_library import refresh_browsers
+from .guard import sentence_of
 from .inputs import RequestFiles
 from .occupied import is_blender_occupied
 
@@ -93,8 +94,8 @@ class StarterRun:
             self.generation = clip_queue.submit(
                 context, request, RequestFiles(), patient=False, destination=self._library
             )
-        except TransPixarError as error:
-            self.problems.append(error.message)
+        except Exception as error:
+            self.problems.append(sentence_of(error).message)
             return self._end(context)
         return True
 
@@ -105,8 +106,8 @@ class StarterRun:
             try:
                 self._keep(Clip.open(generation.folder))
                 clip_queue.mark_placed(generation.key, min(generation.folders))
-            except TransPixarError as error:
-                self._stop_for(error)
+            except Exception as error:
+                self._stop_for(sentence_of(error))
         elif generation.error is not None:
             self._stop_for(generation.error)
         elif generation.outcome is Outcome.CANCELLED:
@@ -126,8 +127,8 @@ class StarterRun:
         for clip in self._to_keep:
             try:
                 self._keep(clip)
-            except TransPixarError as error:
-                self._stop_for(error)
+            except Exception as error:
+                self._stop_for(sentence_of(error))
 
     def _keep(self, clip: Clip) -> None:
         keep_as_asset(clip, self._library)

@@ -1,6 +1,7 @@
 """A clip as an image strip in the sequencer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from ..core.errors import InvalidClipError, TransPixarError
 from ..core.playback import Playback
 from ..core.sequence import Sequence
 from . import compat
-from .clip_image import load_frames, path_for_blend_file
+from .clip_image import Frames, load_frames, path_for_blend_file
 from .clip_keys import as_sequence, playback_of, plays_alike, remember_playback, timing_of
+from .places import check_scene
 from .provenance import remember_provenance
 
 _CHANNELS = 128
@@ -43,16 +45,50 @@ def place_strip(clip: Clip | Sequence, scene: bpy.types.Scene, placement: StripP
 
     The strip has one element for each frame of the scene, so that it plays alike in every version of Blender and can be
     cut and moved. A clip that runs for ever, or is held, does so until the scene's last frame (or from its first).
-    Raises InvalidClipError when Blender cannot read the frames, TransPixarError when no channel is free.
+    Raises InvalidClipError when Blender cannot read the frames, TransPixarError when no channel is free or the scene is
+    linked from another file; whatever it raises, nothing has changed.
     """
+    check_scene(scene)
     sequence = as_sequence(clip)
     # A strip does not say whether its files can be read, nor how large they are.
     frames = load_frames(sequence, "probe")
     bpy.data.images.remove(frames.image)
     shown = _shown(sequence, scene, placement.frame_start, placement.playback)
+    with _as_before(scene) as editor:
+        return _build(sequence, scene, editor, placement, frames, shown)
+
+
+@contextmanager
+def _as_before(scene: bpy.types.Scene) -> Iterator[Any]:
+    """The scene's sequence editor; what was put into it is gone again where this ends with an exception."""
+    had_editor = scene.sequence_editor is not None
     editor = scene.sequence_editor_create()
-    # What is being edited: a meta strip that was entered, or all of it.
-    holder = editor.meta_stack[-1] if len(editor.meta_stack) else editor
+    names = {strip.name for strip in compat.all_strips(scene)}
+    try:
+        yield editor
+    except BaseException:
+        holder = _edited(editor)
+        for strip in [strip for strip in compat.strips(holder) if strip.name not in names]:
+            compat.strips(holder).remove(strip)
+        if not had_editor:
+            scene.sequence_editor_clear()
+        raise
+
+
+def _edited(editor: Any) -> Any:
+    """What is being edited: a meta strip that was entered, or all of it."""
+    return editor.meta_stack[-1] if len(editor.meta_stack) else editor
+
+
+def _build(
+    sequence: Sequence,
+    scene: bpy.types.Scene,
+    editor: Any,
+    placement: StripPlacement,
+    frames: Frames,
+    shown: list[tuple[int, int]],
+) -> Any:
+    holder = _edited(editor)
     start, end = shown[0][0], shown[-1][0] + 1
     channel = placement.channel or _free_channel(compat.strips(holder), start, end)
     strip = compat.strips(holder).new_image(

@@ -9,23 +9,30 @@ from ..core.clip import Clip
 from ..core.errors import TransPixarError
 from ..placement_properties import compositor_placement_from, plane_placement_from, strip_placement_from
 from . import compat
-from .compositor import CompositorPlacement, place_in_compositor
+from .compositor import CompositorPlacement, check_compositor, place_in_compositor
 from .placement import Placement
+from .places import check_scene, collection_for
 from .plane import place_plane
 from .strip import StripPlacement, place_strip
 
 
 class Target:
-    """The scene that was in front, the 3D cursor, the current frame, and what the panel says about placing."""
+    """The scene that was in front, the 3D cursor, the current frame, and what the panel says about placing.
+
+    Raises TransPixarError where nothing can be placed in that scene.
+    """
 
     def __init__(self, context: bpy.types.Context) -> None:
         settings: Any = context.scene.transpixar.placement
         scene = compat.sequencer_scene(context) if settings.place_as == "STRIP" else context.scene
+        # Said now, and not after the minutes that a clip takes.
+        check_scene(scene)
         self._scene_uid = scene.session_uid
         self._placement: Placement | StripPlacement | CompositorPlacement
         if settings.place_as == "STRIP":
             self._placement = strip_placement_from(settings, scene.frame_current)
         elif settings.place_as == "COMPOSITOR":
+            check_compositor(scene)
             self._placement = compositor_placement_from(settings, scene.frame_current)
         else:
             x, y, z = scene.cursor.location
@@ -54,10 +61,4 @@ class Target:
             return place_strip(clip, scene, self._placement)
         if isinstance(self._placement, CompositorPlacement):
             return place_in_compositor(clip, scene, self._placement)
-        return place_plane(clip, scene, _collection_for(scene), self._placement)
-
-
-def _collection_for(scene: bpy.types.Scene) -> bpy.types.Collection:
-    """The active collection when the scene is the one in front, otherwise the scene's own."""
-    context = bpy.context
-    return context.collection if context.scene == scene and context.collection else scene.collection
+        return place_plane(clip, scene, collection_for(bpy.context, scene), self._placement)

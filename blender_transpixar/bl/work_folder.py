@@ -17,6 +17,7 @@ from .. import preferences
 from ..core.moving import CLIPS, LIBRARY, Move, Moved
 from . import compat, pump
 from .clip_image import path_for_blend_file
+from .guard import guarded, sentence_of
 from .provenance import PREFIX
 
 # How much of Blender's start, and then of each tick, may go into moving.
@@ -88,7 +89,17 @@ def find_moved() -> None:
 
 
 def _tick() -> bool:
-    return _go_on(_IN_TICK_S)
+    global _steps
+    try:
+        return _go_on(_IN_TICK_S)
+    except Exception as error:
+        # What could not be moved stays where it is; what waits for the end of moving must not wait for ever.
+        _steps = None
+        if _move is not None:
+            _move.error = _move.error or sentence_of(error)
+        if _at_end is not None:
+            _at_end()
+        return False
 
 
 def _find_later() -> bool:
@@ -170,5 +181,6 @@ def _plain(path: str | Path) -> str:
 
 
 @persistent
+@guarded
 def _on_load(*_: Any) -> None:
     find_moved()

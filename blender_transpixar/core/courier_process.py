@@ -59,7 +59,7 @@ class CourierProcess:
         lines = self._reader.lines()
         if not lines and self._reader.closed:
             raise self._stopped()
-        return [decode(line) for line in lines]
+        return [message for message in map(_decoded, lines) if message is not None]
 
     def close(self) -> None:
         """End the child: politely, then by force. Waits a few seconds at the very most."""
@@ -87,6 +87,14 @@ class CourierProcess:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
+
+
+def _decoded(line: bytes) -> Message | None:
+    """The message of a line; None for what a library may have printed in between."""
+    try:
+        return decode(line)
+    except ValueError:
+        return None
 
 
 def _creation_flags() -> int:

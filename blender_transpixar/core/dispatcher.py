@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .clip import Sidecar
 from .courier_process import CourierProcess
 from .delivery import Delivery
-from .errors import CourierStoppedError
+from .errors import CourierStoppedError, unexpected
 from .generation import Generation
 from .history import History
 from .history_entry import Entry
@@ -179,7 +179,11 @@ class Dispatcher:
         task = self._running.get(message.tag)
         if task is None:
             return
-        task.apply(message)
+        try:
+            task.apply(message)
+        except Exception as error:
+            # What another server says about one task costs that one only.
+            task.fail(unexpected(error))
         changed[message.tag] = task
         if task.finished:
             del self._running[message.tag]

@@ -51,14 +51,6 @@ class TRANSPIXAR_OT_drop_clip(bpy.types.Operator):
         files: _FILES
         place_as: _PLACE_AS
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """As placing: only in object mode, where a new object can be selected; the sequencer does not mind."""
-        if context.mode != "OBJECT" and (context.area is None or context.area.type != "SEQUENCE_EDITOR"):
-            cls.poll_message_set("Go to Object Mode to place a clip")
-            return False
-        return True
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Place each clip once, however many of its frames were dropped."""
         place = bpy.ops.transpixar.place_strip if self._wants_strips(context) else bpy.ops.transpixar.place_plane

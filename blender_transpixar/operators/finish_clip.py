@@ -6,7 +6,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import preferences
-from ..bl import pump
+from ..bl import pump, undo
 from ..bl.finishing import finishing_from
 from ..bl.occupied import is_blender_occupied
 from ..bl.shown_clips import AnyShowing, all_showing, show_instead, showing_on
@@ -125,7 +125,7 @@ class _Target(Target):
         except TransPixarError as error:
             delivery.fail(error)
         else:
-            bpy.ops.ed.undo_push(message="Finish Clip")
+            undo.push("Finish Clip")
         return True
 
     def _planes(self, scene: bpy.types.Scene, clip: Clip) -> list[AnyShowing]:

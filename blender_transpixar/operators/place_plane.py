@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import FloatVectorProperty
 
+from ..bl.places import collection_for, select_alone
 from ..bl.plane import place_plane
 from ..core.sequence import Sequence
 from ..placement_properties import PlaneProperties, PlaybackProperties, plane_placement_from
@@ -36,14 +38,6 @@ class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, 
     else:
         location: _LOCATION
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only in object mode, where a new object can be selected."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode to place a clip")
-            return False
-        return True
-
     def draw(self, context: bpy.types.Context) -> None:
         """In the file browser how it looks and runs; place and time once the plane stands, in the redo panel."""
         layout = self.layout
@@ -56,15 +50,12 @@ class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, 
         draw_playback(layout, self)
 
     def place(self, context: bpy.types.Context, sequence: Sequence) -> None:
-        """Place the clip, select the plane and make it active."""
+        """Place the clip; in Object Mode, select the plane and make it active."""
         if not self.properties.is_property_set("location"):
             self.location = context.scene.cursor.location
         x, y, z = self.location
         placement = plane_placement_from(self, (x, y, z), self.frame_start)
-        plane = place_plane(sequence, context.scene, context.collection, placement)
-        for selected in context.selected_objects:
-            selected.select_set(False)
-        context.view_layer.objects.active = plane
-        # Not selectable when the active collection is hidden.
-        if plane.name in context.view_layer.objects:
-            plane.select_set(True)
+        collection = collection_for(context, context.scene)
+        plane = place_plane(sequence, context.scene, collection, placement)
+        if not select_alone(context, plane) and context.mode != "OBJECT":
+            self.report({"INFO"}, rpt_("The plane is placed. To select it, go to Object Mode"))

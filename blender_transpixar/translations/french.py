@@ -233,7 +233,7 @@ TEXTS: dict[str, str] = {
     "Stand a finished clip, or any image sequence with alpha, up as a plane at the 3D cursor, from the current frame on": "Dresser un clip fini, ou toute séquence d'images avec alpha, comme plan au curseur 3D, dès la frame actuelle",
     "Put a finished clip, or any image sequence with alpha, into the sequencer over what is there, from the current frame on": "Mettre un clip fini, ou toute séquence d'images avec alpha, dans le séquenceur par-dessus ce qui s'y trouve, dès la frame actuelle",
     "Put a finished clip, or any image sequence with alpha, over the scene's picture in the compositor, from the current frame on. What is wired there stays": "Mettre un clip fini, ou toute séquence d'images avec alpha, par-dessus l'image de la scène dans le compositeur, dès la frame actuelle. Ce qui y est relié reste",
-    "Go to Object Mode to place a clip": "Passez en mode Objet pour placer un clip",
+    "The plane is placed. To select it, go to Object Mode": "Le plan est placé. Pour le sélectionner, passez en mode Objet",
     "Place the clip that a file belongs to, from the current frame on": "Placer le clip auquel un fichier appartient, dès la frame actuelle",
     "TransPixar clip": "Clip TransPixar",
     "Place As": "Placer comme",

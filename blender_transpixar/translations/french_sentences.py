@@ -121,6 +121,8 @@ SENTENCES: dict[str, str] = {
     "The active object or strip shows no clip that can be made again. Select one.": "L'objet actif ou la bande active ne montre aucun clip qui puisse être refait. Sélectionnez-en un.",
     "The scene has no camera to fill the view of. Add one, or use Absolute as the size mode.": "La scène n'a pas de caméra dont remplir la vue. Ajoutez-en une, ou prenez Absolue comme mode de taille.",
     "The compositor of {name} is linked from another file. Make it local to place a clip in it.": "Le compositeur de {name} est lié depuis un autre fichier. Rendez-le local pour y placer un clip.",
+    "The scene {name} is linked from another file, so nothing can be placed in it. Make it local, or go to a scene of this file.": "La scène {name} est liée depuis un autre fichier, rien ne peut donc y être placé. Rendez-la locale, ou allez dans une scène de ce fichier.",
+    "{name} is linked from another file, so it cannot show another clip. Make it local, or open the file that it comes from.": "{name} est lié depuis un autre fichier et ne peut donc pas montrer un autre clip. Rendez-le local, ou ouvrez le fichier d'où il vient.",
     "No channel is free there. Move a strip, or choose another start frame.": "Aucun canal n'est libre à cet endroit. Déplacez une bande, ou choisissez une autre frame de départ.",
     "Save the file first: the clips are put beside it.": "Enregistrez d'abord le fichier : les clips vont à côté.",
     "The copy of {folder} is not the same as the original. Check the disk, then try again.": "La copie de {folder} n'est pas identique à l'original. Vérifiez le disque, puis réessayez.",

@@ -239,7 +239,7 @@ TEXTS: dict[str, str] = {
     "Stand a finished clip, or any image sequence with alpha, up as a plane at the 3D cursor, from the current frame on": "Einen fertigen Clip oder eine beliebige Bildsequenz mit Alpha ab dem aktuellen Frame als Ebene am 3D-Cursor aufstellen",
     "Put a finished clip, or any image sequence with alpha, into the sequencer over what is there, from the current frame on": "Einen fertigen Clip oder eine beliebige Bildsequenz mit Alpha ab dem aktuellen Frame in den Sequencer legen, über das, was da ist",
     "Put a finished clip, or any image sequence with alpha, over the scene's picture in the compositor, from the current frame on. What is wired there stays": "Einen fertigen Clip oder eine beliebige Bildsequenz mit Alpha ab dem aktuellen Frame im Compositor über das Bild der Szene legen. Was dort verbunden ist, bleibt",
-    "Go to Object Mode to place a clip": "In den Objektmodus wechseln, um einen Clip zu platzieren",
+    "The plane is placed. To select it, go to Object Mode": "Die Ebene ist platziert. Um sie auszuwählen, in den Objektmodus wechseln",
     "Place the clip that a file belongs to, from the current frame on": "Den Clip, zu dem eine Datei gehört, ab dem aktuellen Frame platzieren",
     "TransPixar clip": "TransPixar-Clip",
     "Place As": "Platzieren als",

@@ -129,6 +129,8 @@ SENTENCES: dict[str, str] = {
     "The active object or strip shows no clip that can be made again. Select one.": "Das aktive Objekt oder der aktive Streifen zeigt keinen Clip, der noch einmal gemacht werden kann. Wähle einen aus.",
     "The scene has no camera to fill the view of. Add one, or use Absolute as the size mode.": "Die Szene hat keine Kamera, deren Sicht gefüllt werden kann. Füge eine hinzu, oder nimm Absolut als Größenmodus.",
     "The compositor of {name} is linked from another file. Make it local to place a clip in it.": "Der Compositor von {name} ist aus einer anderen Datei verlinkt. Mache ihn lokal, um einen Clip darin zu platzieren.",
+    "The scene {name} is linked from another file, so nothing can be placed in it. Make it local, or go to a scene of this file.": "Die Szene {name} ist aus einer anderen Datei verlinkt, darum lässt sich nichts in ihr platzieren. Mache sie lokal, oder wechsle zu einer Szene dieser Datei.",
+    "{name} is linked from another file, so it cannot show another clip. Make it local, or open the file that it comes from.": "{name} ist aus einer anderen Datei verlinkt und kann darum keinen anderen Clip zeigen. Mache es lokal, oder öffne die Datei, aus der es kommt.",
     "No channel is free there. Move a strip, or choose another start frame.": "Dort ist kein Kanal frei. Verschiebe einen Streifen, oder wähle einen anderen Startframe.",
     "Save the file first: the clips are put beside it.": "Speichere zuerst die Datei: Die Clips kommen daneben.",
     "The copy of {folder} is not the same as the original. Check the disk, then try again.": "Die Kopie von {folder} ist nicht gleich dem Original. Prüfe die Festplatte und versuche es dann noch einmal.",

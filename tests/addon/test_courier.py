@@ -271,3 +271,34 @@ def test_closing_ends_the_courier_and_its_job(server: RealServer, tmp_path: Path
     while (state := requests.get(url).json()["state"]) == "running" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert state == "cancelled"
+
+
+def test_an_answer_that_nobody_foresaw_costs_its_own_task_only(
+    dispatcher: Dispatcher, server: RealServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    odd, whole = (dispatcher.start(SHORT, server.url, tmp_path / "clips", tmp_path / "previews") for _ in range(2))
+    apply = Generation.apply
+
+    def apply_unless_odd(generation: Generation, message: object) -> None:
+        if generation is odd:
+            raise KeyError("of_clips")
+        apply(generation, message)
+
+    monkeypatch.setattr(Generation, "apply", apply_unless_odd)
+    dispatcher.wait(whole)
+    assert whole.outcome is Outcome.CLIP
+    assert odd.outcome is Outcome.FAILED
+    assert "Something went wrong that should not (KeyError" in odd.error.message
+
+
+def test_what_a_library_prints_in_between_is_passed_over(dispatcher: Dispatcher, server: RealServer, tmp_path: Path):
+    generation = dispatcher.start(SHORT, server.url, tmp_path / "clips", tmp_path / "previews")
+    reader = dispatcher._courier._reader
+    lines = reader.lines
+    reader.lines = lambda: [b"DeprecationWarning: no message", b'["no", "message"]', b"1", *lines()]
+    deadline = time.monotonic() + 60
+    while not generation.finished:
+        assert time.monotonic() < deadline
+        dispatcher.pump(0.01)
+        time.sleep(0.01)
+    assert generation.outcome is Outcome.CLIP
