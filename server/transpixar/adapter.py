@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import torch
+from accelerate import init_empty_weights
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0
 
@@ -84,7 +85,7 @@ def enable_rgba(
 def disable_rgba(transformer: CogVideoXTransformer3DModel) -> CogVideoXTransformer3DModel:
     """Undo `enable_rgba`, leaving the base model as its own file would load. Drops every LoRA, not only RGBA's.
 
-    To save the base of a model in training: ``disable_rgba(copy.deepcopy(transformer)).save_pretrained(folder)``.
+    To save the base of a model in training: ``base_transformer(transformer).save_pretrained(folder)``.
     """
     _require_rgba(transformer)
     transformer.unload_lora()
@@ -92,6 +93,23 @@ def disable_rgba(transformer: CogVideoXTransformer3DModel) -> CogVideoXTransform
     transformer.set_attn_processor(CogVideoXAttnProcessor2_0())
     del transformer._repeated_blocks, transformer.fuse_qkv_projections, transformer.fuse_lora
     return transformer
+
+
+def base_transformer(transformer: CogVideoXTransformer3DModel) -> CogVideoXTransformer3DModel:
+    """Return the base as a stock transformer of its own, without RGBA and without any LoRA.
+
+    Args:
+        transformer: with or without RGBA; stays as it is. Its weights are shared, not copied.
+    """
+    with init_empty_weights():
+        base = CogVideoXTransformer3DModel.from_config(transformer.config)
+    state = {
+        name.replace(".base_layer.", "."): value
+        for name, value in transformer.state_dict().items()
+        if ".lora_" not in name and name != "patch_embed.domain_emb"
+    }
+    base.load_state_dict(state, assign=True)
+    return base.train(transformer.training)
 
 
 def is_rgba_enabled(transformer: CogVideoXTransformer3DModel) -> bool:

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -21,10 +22,12 @@ from .limits import ClipLimits
 from .looping import LoopingDenoiser, check_loop, decode_loop
 from .preparation import draw_latents, encode_footage, encode_image, encode_words, rotary_table
 from .sampling import Generators, Observer, SamplingState, sample
+from .saving import RGBA_FILE, SavedUse, Source, find_rgba, save, saved_style_loras
 from .scheduler import TrailingDPMScheduler
 from .style import StyleLora, set_style_loras
 from .vae_decoding import decode_rgba
 
+_Setting = TypeVar("_Setting", float, str, bool)
 StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any] | None]
 
 
@@ -46,6 +49,9 @@ class TransPixarPipeline(CogVideoXPipeline):
             ``(B, 2F, C, H, W)``, for `decode_preview`; None before the first.
     """
 
+    # Words may be encoded beforehand, by another pipeline or another machine.
+    _optional_components = ["tokenizer", "text_encoder"]
+
     should_stop: StopRequest | None = None
     batch_guidance: bool = True
     skip_guidance_below: float = 1.0
@@ -60,23 +66,35 @@ class TransPixarPipeline(CogVideoXPipeline):
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str],
         *,
-        rgba_lora: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
-        lora_alpha: float = 1.0,
-        text_to_alpha: str = "strict",
-        image_optional: bool = False,
+        rgba_lora: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = "saved",
+        rgba_weight_name: str | None = None,
+        rgba_revision: str | None = None,
+        lora_alpha: float | None = None,
+        text_to_alpha: str | None = None,
+        image_optional: bool | None = None,
         **kwargs: Any,
     ) -> Self:
         """Load a CogVideoX base model in diffusers' layout and RGBA weights for it.
+
+        A folder or repository that `save_pretrained` or `push_to_hub` wrote comes back as it was, with its RGBA
+        weights, style LoRAs and settings.
 
         The scheduler becomes the one the released weights were shown with: CogVideoX's DPM solver from the
         base's configuration, with trailing timesteps; see `TrailingDPMScheduler`.
 
         Args:
-            pretrained_model_name_or_path: the base model, text-to-video or image-to-video.
-            rgba_lora: see `enable_rgba`; None loads the base alone, to call `enable_rgba` on its transformer later.
-            lora_alpha: see `enable_rgba`.
-            text_to_alpha: see `enable_rgba`.
-            image_optional: see the attribute; only bases that were trained without first frames too.
+            pretrained_model_name_or_path: the base model, text-to-video or image-to-video: a folder, or the id of a
+                repository of the Hugging Face hub.
+            rgba_lora: a safetensors file; a folder or the id of a repository that has one; or a state dict. "saved"
+                takes the ``rgba_lora.safetensors`` beside the base, where there is one. None loads the base alone, to
+                call `enable_rgba` on its transformer later.
+            rgba_weight_name: the file in rgba_lora's folder or repository; None looks for ``rgba_lora.safetensors``,
+                then for ``cogvideox_rgba_lora.safetensors``, as the released weights are called.
+            rgba_revision: a branch, tag or commit of rgba_lora's repository; None for its newest.
+            lora_alpha: see `enable_rgba`; None for what the header of the weights says, or 1.0.
+            text_to_alpha: see `enable_rgba`; None for what the header says, or "strict".
+            image_optional: see the attribute; only bases that were trained without first frames too. None for what the
+                header says, or False.
             kwargs: as for any diffusers pipeline, for example ``dtype``, which is float32 unless given: left to
                 themselves, diffusers loads as float32 and transformers as stored, which do not go together.
 
@@ -86,12 +104,66 @@ class TransPixarPipeline(CogVideoXPipeline):
         """
         if kwargs.keys().isdisjoint({"dtype", "torch_dtype"}):
             kwargs["dtype"] = torch.float32
+        base = Source.of(pretrained_model_name_or_path, kwargs, kwargs.get("revision"))
+        weights: Path | Mapping[str, torch.Tensor] | None
+        if isinstance(rgba_lora, str | os.PathLike):
+            is_saved = rgba_lora == "saved"
+            weights = (
+                base.find(RGBA_FILE)
+                if is_saved
+                else find_rgba(Source.of(rgba_lora, kwargs, rgba_revision), rgba_weight_name)
+            )
+        else:
+            is_saved, weights = False, rgba_lora
         pipe = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
         pipe.scheduler = TrailingDPMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
-        pipe.image_optional = image_optional
-        if rgba_lora is not None:
-            enable_rgba(pipe.transformer, rgba_lora, lora_alpha=lora_alpha, text_to_alpha=text_to_alpha)
+        saved = SavedUse.of(weights) if isinstance(weights, Path) else SavedUse()
+        pipe.image_optional = _first_given(image_optional, saved.image_optional, False)
+        if weights is not None and pipe.transformer is not None:
+            enable_rgba(
+                pipe.transformer,
+                weights,
+                lora_alpha=_first_given(lora_alpha, saved.lora_alpha, 1.0),
+                text_to_alpha=_first_given(text_to_alpha, saved.text_to_alpha, "strict"),
+            )
+            if is_saved and (styles := saved_style_loras(base)):
+                pipe.set_style_loras(styles)
         return pipe
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike[str],
+        safe_serialization: bool = True,
+        variant: str | None = None,
+        max_shard_size: int | str | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Write a folder that `from_pretrained` brings back: the base, the RGBA weights and the style LoRAs.
+
+        The base is written without RGBA and under diffusers' own class names, so that stock diffusers loads it too,
+        and the folder with a ``transpixar.json`` is a model of the server's. The pipeline stays as it is.
+
+        Args:
+            save_directory: made where need be.
+            safe_serialization: see diffusers.
+            variant: likewise; of the base's files alone.
+            max_shard_size: likewise.
+            push_to_hub: upload the folder afterwards; see diffusers for what kwargs says then.
+            kwargs: likewise.
+
+        Raises:
+            ValueError: the weights are not whole at the moment: sequential offloading is on, or they are in 8 bits.
+        """
+        save(
+            self,
+            save_directory,
+            safe_serialization=safe_serialization,
+            variant=variant,
+            max_shard_size=max_shard_size,
+            push_to_hub=push_to_hub,
+            **kwargs,
+        )
 
     # ---- settings ----
 
@@ -333,6 +405,10 @@ class TransPixarPipeline(CogVideoXPipeline):
         if clip.footage is not None:
             frames = np.concatenate([for_each_clip(clip.footage.rgb, len(frames)).numpy(), frames], axis=-1)
         return frames if output_type == "np" else [self.video_processor.numpy_to_pil(one) for one in frames]
+
+
+def _first_given(given: _Setting | None, saved: _Setting | None, default: _Setting) -> _Setting:
+    return given if given is not None else saved if saved is not None else default
 
 
 def _check_call(output_type: str, num_inference_steps: int, max_steps: int, num_videos_per_prompt: int) -> None:

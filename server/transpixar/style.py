@@ -8,12 +8,15 @@ with the strengths ``s_i`` of the style LoRAs; RGBA's own is always 1.
 import hashlib
 import math
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
+from peft.tuners.lora.layer import LoraLayer
+from peft.utils import get_peft_model_state_dict
 
 from .adapter import RGBA_ADAPTER, is_rgba_enabled
 from .style_formats import StateDict, StyleLoraError, read_style_lora
@@ -45,6 +48,37 @@ def set_style_loras(pipe: CogVideoXPipeline, loras: Sequence[StyleLora]) -> None
     for name, converted in new.items():
         _load(pipe, name, wanted[name][0], converted)
     transformer.set_adapters([RGBA_ADAPTER, *wanted], [1.0, *(strength for _, strength in wanted.values())])
+
+
+def save_style_loras(transformer: CogVideoXTransformer3DModel, folder: Path) -> list[tuple[str, float]]:
+    """Write every LoRA but RGBA's as a file that diffusers and `set_style_loras` read.
+
+    Args:
+        transformer: may have none.
+        folder: made where need be.
+
+    Returns:
+        The files' names in the folder and the strengths, in the order that they act in; 0 for one that is off.
+    """
+    saved: list[tuple[str, float]] = []
+    names = [name for name in getattr(transformer, "peft_config", {}) if name != RGBA_ADAPTER]
+    active = transformer.active_adapters() if names else []
+    for number, name in enumerate(names):
+        file = f"{number:02}_{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:50]}.safetensors"
+        CogVideoXPipeline.save_lora_weights(
+            folder,
+            transformer_lora_layers=get_peft_model_state_dict(transformer, adapter_name=name),
+            transformer_lora_adapter_metadata=transformer.peft_config[name].to_dict(),
+            weight_name=file,
+        )
+        saved.append((file, _strength(transformer, name) if name in active else 0.0))
+    return saved
+
+
+def _strength(transformer: CogVideoXTransformer3DModel, name: str) -> float:
+    """Return the strength that an adapter is used at; the same in all layers."""
+    layer = next(each for each in transformer.modules() if isinstance(each, LoraLayer) and name in each.scaling)
+    return layer.scaling[name] * layer.r[name] / layer.lora_alpha[name]
 
 
 def _by_name(loras: Sequence[StyleLora]) -> dict[str, tuple[Path, float]]:

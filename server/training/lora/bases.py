@@ -122,7 +122,7 @@ def encode_prompts(
 
 def _load(base: Base, dtype: torch.dtype, **without: Any) -> TransPixarPipeline:
     try:
-        return TransPixarPipeline.from_pretrained(base.folder, dtype=dtype, **without)
+        return TransPixarPipeline.from_pretrained(base.folder, rgba_lora=None, dtype=dtype, **without)
     # diffusers and transformers raise whatever their readers came upon.
     except Exception as error:
         raise _not_usable(base, error) from error

@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
-            self._with_repo(match[1], lambda repo: self._json({"id": match[1], "sha": repo.commit, "siblings": []}))
+            self._with_repo(match[1], lambda repo: self._json(_about(match[1], repo)))
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", path):
             self._with_repo(match[1], lambda repo: self._json([_entry(*file) for file in repo.files.items()]))
         elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
@@ -174,6 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+
+
+def _about(name: str, repo: FakeRepo) -> dict[str, object]:
+    return {"id": name, "sha": repo.commit, "siblings": [{"rfilename": path} for path in repo.files]}
 
 
 def _entry(path: str, content: bytes) -> dict[str, object]:

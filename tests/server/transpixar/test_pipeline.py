@@ -236,7 +236,7 @@ def test_what_cannot_be_made_is_refused_with_a_sentence(pipe, size, message):
 
 
 def test_a_base_without_rgba_weights_is_told_so(model_folder):
-    pipe = TransPixarPipeline.from_pretrained(model_folder)
+    pipe = TransPixarPipeline.from_pretrained(model_folder, rgba_lora=None)
     with pytest.raises(ValueError, match="no RGBA weights"):
         generate(pipe)
     enable_rgba(pipe.transformer, model_folder / "rgba_lora.safetensors", lora_alpha=LORA_ALPHA)
