@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# Less than the smallest file of SQLite's, in bytes.
+_NEXT_TO_NOTHING = 1 << 16
 # A full disk, a quota that is used up, and a limit on the size of files.
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
 
@@ -17,6 +19,14 @@ _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.E
 def is_full(error: BaseException) -> bool:
     """Whether an error says that there is no room for what was written."""
     return isinstance(error, OSError) and error.errno in _FULL
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Whether the disk that a folder is on has next to nothing left."""
+    try:
+        return shutil.disk_usage(folder).free < _NEXT_TO_NOTHING
+    except OSError:
+        return False
 
 
 def reason_of(error: OSError) -> str:

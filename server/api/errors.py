@@ -13,7 +13,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from server.api.schemas import ErrorAnswer, ErrorBody
+from server.files import is_full
 from server.jobs.errors import Conflict, NotAdmitted, Refusal
+from server.jobs.store import StoreFailed
 from server.media.steps.recipe import recipe_problem
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ def error_answer(error: ApiError) -> JSONResponse:
 def of_refusal(refusal: Refusal) -> ApiError:
     """The error for what the jobs refuse."""
     headers = {"Retry-After": str(refusal.retry_after)} if isinstance(refusal, NotAdmitted) else None
-    status = _STATUS.get(refusal.code, 409 if isinstance(refusal, Conflict) else 422)
+    otherwise = 409 if isinstance(refusal, Conflict) else 503 if isinstance(refusal, NotAdmitted) else 422
+    status = _STATUS.get(refusal.code, otherwise)
     return ApiError(status, refusal.code, refusal.message, refusal.field, headers)
 
 
@@ -53,6 +56,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _on_refusal)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(StoreFailed, _on_store_failure)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_mistake)
 
 
@@ -84,6 +89,20 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
             message = str(error.detail)
     headers = dict(error.headers) if error.headers else None
     return error_answer(ApiError(status, code, message, headers=headers))
+
+
+async def _on_store_failure(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StoreFailed)
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return error_answer(ApiError(503, error.code, error.sentence, headers={"Retry-After": "5"}))
+
+
+async def _on_os_error(request: Request, error: Exception) -> JSONResponse:
+    if not is_full(error):
+        return await _on_mistake(request, error)
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    message = "The server's disk is full; make room on it or remove old videos."
+    return error_answer(ApiError(503, "disk_full", message, headers={"Retry-After": "60"}))
 
 
 async def _on_mistake(request: Request, error: Exception) -> JSONResponse:

@@ -24,9 +24,11 @@ from server.access_token import server_token
 from server.api.app import create_app
 from server.api.security import AllowedHosts
 from server.api.services import Services
+from server.files import is_full
 from server.instance import RunningServer, claim, recorded
 from server.jobs.errors import DatabaseError
 from server.jobs.folders import DataFolders
+from server.jobs.reserve import Reserve
 from server.jobs.store import StoreFailed
 from server.models import ModelFolderError, ModelRegistry
 from server.settings import Settings, is_loopback
@@ -52,6 +54,7 @@ def serve(settings: Settings, engines: Sequence[Engine] | None = None) -> None:
         )
         raise StartFailure("token_needed", message)
     folders = _make_folders(settings)
+    Reserve(folders.reserve).release_if_full()
     with claim(folders.root):
         models = _find_models(settings, folders)
         listener = listen(settings.host, settings.port)
@@ -78,7 +81,13 @@ def _make_folders(settings: Settings) -> DataFolders:
 
 
 def _unusable_data_dir(settings: Settings, error: OSError) -> StartFailure:
-    message = f"The data folder {settings.data_dir} cannot be used ({error.strerror}); choose another with --data-dir."
+    if is_full(error):
+        message = f"The disk of the data folder {settings.data_dir} is full; make room on it, or choose another folder "
+        message += "with --data-dir."
+    else:
+        message = (
+            f"The data folder {settings.data_dir} cannot be used ({error.strerror}); choose another with --data-dir."
+        )
     return StartFailure("data_dir_unusable", message)
 
 

@@ -8,7 +8,8 @@ from server.api.errors import ApiError
 from server.api.services import Services
 from server.workers.engine import EngineState
 
-_RETRY_SECONDS = {"stopping": 5, "degraded": 30, "disk_low": 60, "no_model": 300}
+_RETRY_SECONDS = {"stopping": 5, "degraded": 30, "disk_low": 60, "disk_full": 60, "no_model": 300}
+_DEFAULT_RETRY_SECONDS = 5
 
 
 async def problem(services: Services) -> ApiError | None:
@@ -22,6 +23,9 @@ async def problem(services: Services) -> ApiError | None:
     if not await asyncio.to_thread(services.models.any_usable):
         message = "None of the installed models can be used; GET /v1/models tells why."
         return _unavailable("no_model", message)
+    trouble = services.scheduler.room.problem()
+    if trouble is not None:
+        return _unavailable(*trouble)
     if services.admission.disk_is_low:
         message = "The server's disk is nearly full; make room on it or remove old videos."
         return _unavailable("disk_low", message)
@@ -29,4 +33,4 @@ async def problem(services: Services) -> ApiError | None:
 
 
 def _unavailable(code: str, message: str) -> ApiError:
-    return ApiError(503, code, message, headers={"Retry-After": str(_RETRY_SECONDS[code])})
+    return ApiError(503, code, message, headers={"Retry-After": str(_RETRY_SECONDS.get(code, _DEFAULT_RETRY_SECONDS))})

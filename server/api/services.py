@@ -15,6 +15,7 @@ from server.jobs.clip_files import ClipFiles
 from server.jobs.clock import SystemClock
 from server.jobs.folders import DataFolders
 from server.jobs.recovery import check_finished, recover
+from server.jobs.reserve import Reserve
 from server.jobs.retention import Retention, RetentionLimits
 from server.jobs.scheduler import Scheduler
 from server.jobs.sqlite_store import SqliteJobStore
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 _GB = 10**9
 # The worker is asked to end, and killed when it does not; this is longer than either takes.
 _STOP_SECONDS = 3.0
+_WRITE_BACK_SECONDS = 2.0
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Services:
         style_loras = StyleLoras(folders.style_loras)
         limits = AdmissionLimits(settings.max_queue, settings.max_clip_pixels, round(settings.disk_floor_gb * _GB))
         admission = Admission(limits, free_bytes_of(folders.root))
-        store = SqliteJobStore(folders.database)
+        store = SqliteJobStore(folders.database, reserve=Reserve(folders.reserve))
         feed = ObservedFeed(store, JobMetrics())
         files = ClipFiles(folders)
         recover(feed, files, clock.now())
@@ -105,6 +107,7 @@ class Services:
         self._tasks = [
             asyncio.create_task(self.retention.run(), name="retention"),
             asyncio.create_task(self._check_files(), name="check-files"),
+            asyncio.create_task(self._write_back(), name="write-back"),
         ]
 
     async def stop(self) -> None:
@@ -127,6 +130,15 @@ class Services:
             await check_finished(self.feed, self.files)
         except StoreFailed:
             log.exception("it is not known whether all clips have their files")
+
+    async def _write_back(self) -> None:
+        """Write what the job database could not take, as soon as it can, and keep its reserve."""
+        while True:
+            await asyncio.sleep(_WRITE_BACK_SECONDS)
+            try:
+                self.store.write_back()
+            except Exception:
+                log.exception("the job database could not be looked after")
 
     def close(self) -> None:
         """Let go of the files."""

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from server.files import is_full
 from server.jobs.folders import EXPORT_PREFIX, DataFolders
 from server.jobs.job import Clip, Job
 from server.media.naming import clip_name, frame_name, partial_name, sidecar_name
@@ -118,10 +119,13 @@ class ClipFiles:
         try:
             folder.rename(trash)
         except OSError as error:
-            log.warning("the clip %s cannot be removed now: %s", name, error)
-            return False
+            if not is_full(error):
+                log.warning("the clip %s cannot be removed now: %s", name, error)
+                return False
+            # Some disks need room for a new name. No record shows this clip any more.
+            trash = folder
         shutil.rmtree(trash, ignore_errors=True)
-        return True
+        return not folder.exists()
 
     def _inside(self, name: str) -> Path | None:
         """The folder of this name directly in the clips folder; None for a name, or a link, that leads elsewhere."""

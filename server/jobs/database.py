@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from server.files import disk_is_full
 from server.jobs.errors import DatabaseError
 from server.jobs.migrations import migrate
 
-BUSY_SECONDS = 5.0
+OPENING_SECONDS = 5.0
 
 
-def open_database(path: Path | None, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+def open_database(path: Path | None, busy_seconds: float = OPENING_SECONDS) -> sqlite3.Connection:
     """A connection without implicit transactions to the database, which is made or brought up to date if need be.
 
     Without a path it lives in memory. Raises DatabaseError; the file is left as it is then.
@@ -22,6 +23,8 @@ def open_database(path: Path | None, busy_seconds: float = BUSY_SECONDS) -> sqli
         connection = sqlite3.connect(name, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Sorting must not need room on a disk that may be full.
+        connection.execute("PRAGMA temp_store = MEMORY")
         (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
             raise sqlite3.DatabaseError(health)
@@ -40,6 +43,12 @@ def _describe(error: sqlite3.Error, name: str) -> DatabaseError:
     if kind.startswith(("BUSY", "LOCKED")):
         message = f"The job database {name} is in use by another program; stop that program and start the server again."
         return DatabaseError("database_locked", message)
+    if kind == "FULL" or (kind.startswith(("IOERR", "CANTOPEN")) and disk_is_full(Path(name).parent)):
+        message = (
+            f"The disk of the job database {name} is full; make room on it, or choose another data folder with "
+            "--data-dir."
+        )
+        return DatabaseError("data_dir_unusable", message, is_full=True)
     if kind.startswith(("CANTOPEN", "READONLY", "PERM", "FULL", "IOERR")):
         message = f"The job database {name} cannot be used ({error}); choose another data folder with --data-dir."
         return DatabaseError("data_dir_unusable", message)

@@ -22,7 +22,10 @@ class Conflict(Refusal):
 
 
 class NotAdmitted(Refusal):
-    """A request that would be taken another time: `queue_full` or `disk_low`; try again after `retry_after` seconds."""
+    """A request that would be taken another time: `queue_full`, `disk_low` or a code of StoreFailed.
+
+    It can be tried again after `retry_after` seconds.
+    """
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
@@ -30,8 +33,12 @@ class NotAdmitted(Refusal):
 
 
 class DatabaseError(Exception):
-    """The job database cannot be used: a stable `code`, and a message that says what to do."""
+    """The job database cannot be used: a stable `code`, and a message that says what to do.
 
-    def __init__(self, code: str, message: str) -> None:
+    `is_full` when that is for lack of room on the disk.
+    """
+
+    def __init__(self, code: str, message: str, is_full: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.is_full = is_full

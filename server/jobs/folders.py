@@ -46,6 +46,11 @@ class DataFolders:
         """The file of the job database."""
         return self.root / "jobs.sqlite3"
 
+    @property
+    def reserve(self) -> Path:
+        """The file that sets room aside for the job database."""
+        return self.root / "jobs.reserve"
+
     def job(self, job_id: str) -> Path:
         """The folder of a job's temporary files."""
         return self.jobs / job_id

@@ -14,6 +14,7 @@ from server.jobs.errands import Errand, GetReady, LoadModel, UnloadModel
 from server.jobs.feed import JobFeed
 from server.jobs.job import Job, JobError
 from server.jobs.reports import apply_report
+from server.jobs.room import DISK_FULL, Room
 from server.jobs.settling import settle_after_death
 from server.jobs.states import WORKING_STATES, JobState
 from server.jobs.store import StoreFailed
@@ -30,6 +31,10 @@ _MISTAKE = JobError(
 )
 
 
+class _DiskFull(Exception):
+    """The disk is full, so what is being made could not be kept."""
+
+
 class Lane:
     """Gives an engine what it is to do. Belongs to one event loop.
 
@@ -44,6 +49,7 @@ class Lane:
         files: ClipFiles,
         tasks: TaskMaker,
         clock: Clock,
+        room: Room,
         on_free: Callable[[], None],
         cancel_grace: float,
         idle_unload: float,
@@ -55,6 +61,7 @@ class Lane:
         self._files = files
         self._tasks = tasks
         self._clock = clock
+        self._room = room
         self._on_free = on_free
         self._cancel_grace = cancel_grace
         self._idle_unload = idle_unload
@@ -146,6 +153,10 @@ class Lane:
         except WorkerDied as error:
             log.error("job %s: %s", job.id, error)
             await self._settle(job.id)
+        except _DiskFull:
+            log.error("job %s: the disk is full", job.id)
+            self.engine.kill()
+            await self._settle(job.id, DISK_FULL)
         except StoreFailed:
             log.exception("job %s: its progress cannot be recorded", job.id)
             self.engine.kill()
@@ -157,7 +168,10 @@ class Lane:
             await self._settle(job.id, _MISTAKE)
 
     async def _have_it_made(self, job: Job) -> None:
-        """Bring a job to its end. Raises WorkerDied, StoreFailed, and others for mistakes of this program."""
+        """Bring a job to its end.
+
+        Raises WorkerDied, _DiskFull, StoreFailed, and others for mistakes of this program.
+        """
         self._files.make_room(job)
         try:
             task = self._tasks.generate(job)
@@ -173,11 +187,15 @@ class Lane:
             raise WorkerDied("the worker gave no result")
         if latest.state is not JobState.SUCCEEDED:
             self._files.make_room(latest)
+        if latest.error is not None and latest.error.code == DISK_FULL.code:
+            self._room.ran_out(latest)
         log.info("job %s: %s", job.id, latest.state)
 
     async def _record(self, job: Job, reports: AsyncGenerator[JobReport, None]) -> Job:
         async for report in reports:
             job = self._feed.change(job.id, partial(apply_report, report=report))
+            if self._room.is_gone and job.state in WORKING_STATES:
+                raise _DiskFull
         return job
 
     async def _settle(self, job_id: str, error: JobError | None = None) -> None:
@@ -190,6 +208,8 @@ class Lane:
                     job = self._feed.change(job_id, partial(_failed_if_at_work, error=error))
                 if job.finished and job.state is not JobState.SUCCEEDED:
                     self._files.make_room(job)
+                if error is DISK_FULL:
+                    self._room.ran_out(job)
                 log.info("job %s: %s", job_id, job.state)
                 return
             except StoreFailed as failure:

@@ -16,6 +16,7 @@ from server.jobs.feed import JobFeed
 from server.jobs.job import Job, JobError
 from server.jobs.lane import Lane
 from server.jobs.request import VideoRequest
+from server.jobs.room import Room
 from server.jobs.settling import settle_after_stop
 from server.jobs.states import WORKING_STATES, JobState
 from server.jobs.store import IdempotencyKey, StoreFailed
@@ -57,10 +58,12 @@ class Scheduler:
         self._feed = feed
         self._files = files
         self._admission = admission
+        self.room = Room(feed.store, admission.free_bytes)
         self._clock = clock
         self._memory_probe = memory_probe
         self._lanes = [
-            Lane(engine, feed, files, tasks, clock, self._match, cancel_grace, idle_unload) for engine in engines
+            Lane(engine, feed, files, tasks, clock, self.room, self._match, cancel_grace, idle_unload)
+            for engine in engines
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._retry: asyncio.Task[None] | None = None
@@ -89,7 +92,7 @@ class Scheduler:
     def submit(self, request: VideoRequest, key: IdempotencyKey | None = None) -> Job:
         """Put a request into the queue, or return the job that `key` has made before.
 
-        Raises NotAdmitted, RequestError when the clips are too large, IdempotencyConflict and StoreFailed.
+        Raises NotAdmitted, RequestError when the clips are too large, and IdempotencyConflict.
         """
         repeated = self._feed.store.find_by_key(key) if key else None
         if repeated is not None:
@@ -101,9 +104,7 @@ class Scheduler:
         try:
             job = self._feed.add(Job.create(request, queue_position=queued + 1), key)
         except StoreFailed as failure:
-            if not failure.is_full:
-                raise
-            raise NotAdmitted("disk_low", "The server's disk is full; make room on it.", retry_after=60) from failure
+            raise NotAdmitted(failure.code, failure.sentence, retry_after=60 if failure.is_full else 5) from failure
         log.info("job %s: queued", job.id)
         asyncio.get_running_loop().call_soon(self._match)
         return job
@@ -151,6 +152,9 @@ class Scheduler:
             return
         try:
             while queue := self._feed.store.queued(limit=len(self._lanes)):
+                if self.room.problem() is not None:
+                    self._match_soon()
+                    return
                 lane = self._lane_for(queue[0])
                 claimed = self._feed.claim() if lane is not None else None
                 if lane is None or claimed is None:
@@ -158,7 +162,7 @@ class Scheduler:
                 lane.give(claimed)
         except StoreFailed as failure:
             log.error("the queue cannot be read: %s", failure)
-            self._retry = asyncio.create_task(self._match_later(), name="match-later")
+            self._match_soon()
             return
         # The rest waits for workers that are stopped, starting or gone.
         waking = [lane for lane in self._lanes if lane.is_waiting and not lane.is_ready]
@@ -174,6 +178,11 @@ class Scheduler:
             default=None,
         )
 
+    def _match_soon(self) -> None:
+        if self._retry is None:
+            self._retry = asyncio.create_task(self._match_later(), name="match-later")
+
     async def _match_later(self) -> None:
         await self._clock.sleep(_STORE_RETRY_SECONDS)
+        self._retry = None
         self._match()

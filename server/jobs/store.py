@@ -41,15 +41,36 @@ class StaleJob(Exception):
 
 
 class StoreFailed(Exception):
-    """The store cannot be read or written now; `is_full` when its disk is full."""
+    """The store cannot be read or written now.
 
-    def __init__(self, message: str, is_full: bool = False) -> None:
+    `code` is `disk_full`, `database_busy` when another program holds the file, or `database_failed`; `sentence` says
+    what to do.
+    """
+
+    def __init__(self, message: str, code: str = "database_failed", sentence: str = "") -> None:
         super().__init__(message)
-        self.is_full = is_full
+        self.code = code
+        self.sentence = sentence or "The server's job database cannot be used; its log has the details."
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk is full."""
+        return self.code == "disk_full"
 
 
 class JobStore(Protocol):
-    """Keeps every job with its past records. All methods raise StoreFailed."""
+    """Keeps every job with its past records. All methods raise StoreFailed.
+
+    Where the file cannot be written, changes of jobs are kept in memory, and are written as soon as that is possible.
+    Only `add` and `claim` fail then: they promise something that must not be forgotten.
+    """
+
+    @property
+    def trouble(self) -> StoreFailed | None:
+        """Why the file cannot be written at present, or None."""
+
+    def write_back(self) -> bool:
+        """Write what is only in memory so far. Returns whether all is in the file now; to be tried every so often."""
 
     def add(self, job: Job, key: IdempotencyKey | None = None) -> Job:
         """Store a new job, or return the one that `key` has made before. Raises IdempotencyConflict."""

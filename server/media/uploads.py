@@ -95,8 +95,15 @@ class UploadFolder:
         if known is not None:
             return known, False
         stored = _Stored(**asdict(inspect_file(file)), bytes=file.stat().st_size, stored_at=datetime.now(UTC))
-        file.replace(self._folder / upload_id)
-        write_file(self._description(upload_id), stored.model_dump_json().encode())
+        kept = self._folder / upload_id
+        file.replace(kept)
+        try:
+            write_file(self._description(upload_id), stored.model_dump_json().encode())
+        except BaseException:
+            # Without its description it would take room and be nothing.
+            with contextlib.suppress(OSError):
+                kept.unlink()
+            raise
         return UploadInfo(id=upload_id, path=self._folder / upload_id, **stored.model_dump()), True
 
     def _description(self, upload_id: str) -> Path:

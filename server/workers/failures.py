@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-
+from server.files import is_full
 from server.jobs.job import JobError
+from server.jobs.room import DISK_FULL
 from server.media.inputs import InputUnusable
 from server.models import ModelFolderError
 from server.models.hub_errors import DownloadError
@@ -47,8 +47,8 @@ def describe_failure(error: Exception) -> JobError:
     if isinstance(error, ModelNotLoaded):
         reason = _first_line(error.__cause__)
         return JobError(code="model_failed", message=f"{error} ({reason}). Install the model again.")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return JobError(code="disk_full", message="The disk is full; make room and generate the clip again.")
+    if is_full(error):
+        return DISK_FULL
     if isinstance(error, OSError):
         message = f"The clip cannot be written ({_first_line(error)}); check the server's data folder."
         return JobError(code="write_failed", message=message)

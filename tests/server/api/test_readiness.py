@@ -11,12 +11,17 @@ from server.api.services import Services
 from server.workers.engine import EngineState
 
 
+def scheduler(problem: tuple[str, str] | None) -> SimpleNamespace:
+    return SimpleNamespace(room=SimpleNamespace(problem=lambda: problem))
+
+
 def services(**changes: Any) -> Services:
     parts = {
         "stopping": False,
         "engines": [SimpleNamespace(state=EngineState.IDLE, reason=None)],
         "models": SimpleNamespace(any_usable=lambda: True),
         "admission": SimpleNamespace(disk_is_low=False),
+        "scheduler": scheduler(None),
     }
     return cast(Services, SimpleNamespace(**parts | changes))
 
@@ -37,6 +42,8 @@ def test_a_healthy_server_is_ready() -> None:
         ({"engines": [degraded(None)]}, "degraded", "see the server's log."),
         ({"models": SimpleNamespace(any_usable=lambda: False)}, "no_model", "GET /v1/models tells why."),
         ({"admission": SimpleNamespace(disk_is_low=True)}, "disk_low", "make room"),
+        ({"scheduler": scheduler(("disk_full", "The disk is full; make room."))}, "disk_full", "make room"),
+        ({"scheduler": scheduler(("database_busy", "Another program; end it."))}, "database_busy", "end it."),
     ],
 )
 def test_why_a_server_is_not_ready(changes: dict, code: str, message: str) -> None:

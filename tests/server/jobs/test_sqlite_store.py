@@ -221,7 +221,7 @@ def test_a_database_that_another_program_holds_is_told(path: Path) -> None:
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN IMMEDIATE")
 
-    assert refusal(path, busy_seconds=0.01).code == "database_locked"
+    assert refusal(path, opening_seconds=0.01).code == "database_locked"
     other.close()
     SqliteJobStore(path)
 
