@@ -13,6 +13,7 @@ from .adapter import (
 from .attention import TextToAlpha
 from .cancellation import GenerationCancelled
 from .guidance import CfgSchedule
+from .output import TransPixarPipelineOutput
 from .pipeline import TransPixarPipeline
 from .style import StyleLoraError
 from .weights import RGBAWeightsError, create_rgba_weights
@@ -25,6 +26,7 @@ __all__ = [
     "StyleLoraError",
     "TextToAlpha",
     "TransPixarPipeline",
+    "TransPixarPipelineOutput",
     "create_rgba_weights",
     "disable_rgba",
     "enable_rgba",

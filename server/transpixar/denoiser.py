@@ -1,6 +1,7 @@
 """One guided prediction of the transformer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
@@ -25,6 +26,7 @@ class Denoiser:
         batch_guidance: run both passes as one batch, which is faster; else one after the other, which needs less
             memory. The numbers are the same up to rounding.
         skip_guidance_below: where the scale is at most this, it is taken as 1, and v is the conditional prediction.
+        attention_kwargs: given to the transformer's attention processors; None for nothing.
     """
 
     transformer: CogVideoXTransformer3DModel
@@ -34,6 +36,7 @@ class Denoiser:
     image_latents: torch.Tensor | None = None
     batch_guidance: bool = True
     skip_guidance_below: float = 1.0
+    attention_kwargs: dict[str, Any] | None = None
 
     def predict(self, latents: torch.Tensor, timestep: torch.Tensor, scale: float) -> torch.Tensor:
         """Predict v.
@@ -63,6 +66,7 @@ class Denoiser:
         self, context: str, latents: torch.Tensor, embeds: torch.Tensor, timestep: torch.Tensor
     ) -> torch.Tensor:
         """Run the transformer on latents ``(B, 2F, C or 2C, H, W)``; returns ``(B, 2F, C, H, W)``, float32."""
+        more = {"attention_kwargs": self.attention_kwargs} if self.attention_kwargs else {}
         ofs = None if self.transformer.config.ofs_embed_dim is None else latents.new_full((1,), _OFS)
         with self.transformer.cache_context(context):
             (prediction,) = self.transformer(
@@ -72,5 +76,6 @@ class Denoiser:
                 ofs=ofs,
                 image_rotary_emb=self.rotary,
                 return_dict=False,
+                **more,
             )
         return prediction.float()

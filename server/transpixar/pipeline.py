@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import torch
 from diffusers import CogVideoXPipeline
-from diffusers.pipelines.cogvideo.pipeline_output import CogVideoXPipelineOutput
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from diffusers.pipelines.cogvideo.pipeline_cogvideox import retrieve_timesteps
 
 from .adapter import RGBA_ADAPTER, enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
 from .attention import TextToAlpha
@@ -17,14 +18,15 @@ from .cancellation import StopRequest, cancellable, check_stop
 from .clip import Clip
 from .conditioning import for_each_clip
 from .denoiser import Denoiser
-from .guidance import Guidance, check_cfg_schedule
+from .guidance import CfgSchedule, Guidance, check_cfg_schedule
 from .limits import ClipLimits
 from .looping import LoopingDenoiser, check_loop, decode_loop
+from .output import TransPixarPipelineOutput
 from .preparation import draw_latents, encode_footage, encode_image, encode_words, rotary_table
 from .sampling import Generators, Observer, SamplingState, sample
 from .saving import RGBA_FILE, SavedUse, Source, find_rgba, save, saved_style_loras
 from .scheduler import TrailingDPMScheduler
-from .style import StyleLora, set_style_loras
+from .style import StyleLora, set_style_loras, styles_scaled
 from .vae_decoding import decode_rgba
 
 _Setting = TypeVar("_Setting", float, str, bool)
@@ -58,6 +60,9 @@ class TransPixarPipeline(CogVideoXPipeline):
     image_optional: bool = False
     predicted_clean_latents: torch.Tensor | None = None
     _current_timestep: torch.Tensor | None = None
+    _guidance_scale: float = 1.0
+    _attention_kwargs: dict[str, Any] | None = None
+    _interrupt: bool = False
 
     # ---- loading ----
 
@@ -206,55 +211,71 @@ class TransPixarPipeline(CogVideoXPipeline):
     def __call__(
         self,
         prompt: str | list[str] | None = None,
-        *,
         negative_prompt: str | list[str] | None = None,
-        image: Any = None,
-        rgb_video: Any = None,
         height: int | None = None,
         width: int | None = None,
         num_frames: int | None = None,
         num_inference_steps: int = 50,
+        timesteps: list[int] | None = None,
         guidance_scale: float = 6.0,
-        cfg_schedule: str = "constant",
+        use_dynamic_cfg: bool = False,
         num_videos_per_prompt: int = 1,
-        loop: bool = False,
+        eta: float = 0.0,
         generator: Generators = None,
         latents: torch.Tensor | None = None,
         prompt_embeds: torch.Tensor | None = None,
         negative_prompt_embeds: torch.Tensor | None = None,
-        max_sequence_length: int | None = None,
         output_type: str = "np",
         return_dict: bool = True,
-        callback_on_step_end: StepCallback | None = None,
-    ) -> CogVideoXPipelineOutput | tuple[Any, ...]:
+        attention_kwargs: dict[str, Any] | None = None,
+        callback_on_step_end: StepCallback | PipelineCallback | MultiPipelineCallbacks | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        max_sequence_length: int | None = None,
+        *,
+        image: Any = None,
+        rgb_video: Any = None,
+        cfg_schedule: str | None = None,
+        loop: bool = False,
+    ) -> TransPixarPipelineOutput | tuple[Any, ...]:
         """Generate RGBA clips.
+
+        The arguments of `CogVideoXPipeline` mean what they mean there, and come in its order; what follows are this
+        pipeline's own. Only the default of output_type is another.
 
         Args:
             prompt: one prompt or several, a clip each; or give prompt_embeds.
             negative_prompt: what to keep away from; one for all or one for each.
-            image: the first frame, straight RGB or RGBA, ``(H, W, 3 or 4)`` or ``(B, H, W, 3 or 4)`` floats in 0..1, on
-                an image-to-video base, which cannot do without unless `image_optional` is set.
-            rgb_video: footage whose alpha is wanted, ``(F, H, W, 3)`` or ``(B, F, H, W, 3)`` floats in 0..1. It comes
-                back as the RGB of the clip, untouched. An image-to-video base sees its first frame too.
             height: in pixels, a multiple of `size_multiple`; None for that of what is given, or the model's own.
             width: likewise.
             num_frames: ``k * t + 1`` for the autoencoder's temporal compression ``t``; None likewise.
             num_inference_steps: number of sampling steps.
+            timesteps: steps at these timesteps in place of num_inference_steps; see `TrailingDPMScheduler`.
             guidance_scale: at most 1 does without the unconditional pass.
-            cfg_schedule: "constant" or "dynamic"; see `Guidance`.
+            use_dynamic_cfg: the same as the cfg_schedule "dynamic".
             num_videos_per_prompt: so many clips of each prompt, which come out side by side.
-            loop: make a clip whose end leads to its beginning, of ``num_frames + t - 1`` frames; see `looping`. Latents
-                are decoded with `decode_loop` then.
+            eta: for a DDIM scheduler; others ignore it.
             generator: randomness; a list gives every clip its own, and the clip is the one it makes alone.
             latents: noise to begin with, ``(B, F, C, H, W)`` for both halves, or ``(B, 2F, C, H, W)``.
             prompt_embeds: ``(B, T, D_text)`` from `encode_prompt`, in place of prompt.
             negative_prompt_embeds: likewise, in place of negative_prompt.
-            max_sequence_length: number of text tokens; None for the model's own.
-            output_type: "np" for float32 ``(B, F, H, W, 4)`` in 0..1, the RGB half as decoded and alpha; "pil" for
-                lists of RGBA images; "latent" for ``(B, 2F, C, H, W)``.
+            output_type: "np" for float32 ``(B, F, H, W, 4)`` in 0..1, the RGB half as decoded and alpha; "pt" for
+                ``(B, F, 4, H, W)``; "pil" for lists of RGBA images; "latent" for ``(B, 2F, C, H, W)``.
             return_dict: False for the tuple ``(frames,)``.
-            callback_on_step_end: ``fn(pipe, step, timestep, {"latents": ...})`` after every step, as in diffusers; it
-                may return a dict with latents to go on with.
+            attention_kwargs: given to the transformer's attention. "scale" multiplies the strengths of the style LoRAs;
+                RGBA keeps its own, without which there is no alpha.
+            callback_on_step_end: ``fn(pipe, step, timestep, tensors)`` after every step; it may return a dict with
+                those to go on with. It may set ``pipe._interrupt`` to end the sampling, and ``pipe._guidance_scale``.
+            callback_on_step_end_tensor_inputs: the tensors that it gets. With guidance, "prompt_embeds" is
+                ``(2B, T, D_text)``, those of the negative prompts first; returned as ``(B, T, D_text)``, it ends
+                guidance.
+            max_sequence_length: number of text tokens; None for the model's own.
+            image: the first frame, straight RGB or RGBA, ``(H, W, 3 or 4)`` or ``(B, H, W, 3 or 4)`` floats in 0..1, on
+                an image-to-video base, which cannot do without unless `image_optional` is set.
+            rgb_video: footage whose alpha is wanted, ``(F, H, W, 3)`` or ``(B, F, H, W, 3)`` floats in 0..1. It comes
+                back as the RGB of the clip, untouched. An image-to-video base sees its first frame too.
+            cfg_schedule: "constant" or "dynamic"; see `Guidance`. None for "constant", or as use_dynamic_cfg says.
+            loop: make a clip whose end leads to its beginning, of ``num_frames + t - 1`` frames; see `looping`. Latents
+                are decoded with `decode_loop` then.
 
         Raises:
             ValueError: something given cannot be used; the message says what to use instead.
@@ -263,17 +284,25 @@ class TransPixarPipeline(CogVideoXPipeline):
         # 1. Check
         clip = self._check_clip(image, rgb_video, width, height, num_frames)
         size = (clip.height, clip.width)
-        self.check_inputs(prompt, *size, negative_prompt, None, prompt_embeds, negative_prompt_embeds)
+        if isinstance(callback_on_step_end, PipelineCallback | MultiPipelineCallbacks):
+            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
+        wanted = list(callback_on_step_end_tensor_inputs)
+        self.check_inputs(prompt, *size, negative_prompt, wanted, prompt_embeds, negative_prompt_embeds)
         max_steps = self.scheduler.config.num_train_timesteps
-        _check_call(output_type, num_inference_steps, max_steps, num_videos_per_prompt)
+        _check_call(output_type, None if timesteps else num_inference_steps, max_steps, num_videos_per_prompt)
         if loop:
             check_loop(clip)
-        guidance = Guidance(guidance_scale, check_cfg_schedule(cfg_schedule), num_inference_steps)
+        schedule = _cfg_schedule(cfg_schedule, use_dynamic_cfg)
+        attention = dict(attention_kwargs or {})
+        style_scale = attention.pop("scale", 1.0)
 
-        with self._running():
+        with self._running(guidance_scale, attention_kwargs), styles_scaled(self.transformer, style_scale):
             # 2. Choose timesteps
-            self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+            _, num_inference_steps = retrieve_timesteps(
+                self.scheduler, num_inference_steps, self._execution_device, timesteps
+            )
             self._num_timesteps = len(self.scheduler.timesteps)
+            guidance = Guidance(guidance_scale, schedule, num_inference_steps)
             guided = guidance.exceeds(self.skip_guidance_below, self.scheduler.timesteps.tolist())
 
             # 3. Encode words, (B, T, D_text) each
@@ -299,19 +328,27 @@ class TransPixarPipeline(CogVideoXPipeline):
                 image_latents=encode_image(self, clip, len(embeds)),
                 batch_guidance=self.batch_guidance,
                 skip_guidance_below=self.skip_guidance_below,
+                attention_kwargs=attention or None,
             )
             rgb = encode_footage(self, clip, len(embeds))  # (B, F, C, H, W)
 
             # 5. Sample
             with self.progress_bar(total=self._num_timesteps) as progress:
-                observe = self._observe_steps(callback_on_step_end, progress)
                 latents = sample(
-                    denoiser, self.scheduler, latents, guidance, generator=generator, rgb=rgb, on_step=observe
+                    denoiser,
+                    self.scheduler,
+                    latents,
+                    self._scale_at(guidance),
+                    generator=generator,
+                    eta=eta,
+                    rgb=rgb,
+                    on_step=self._observe_steps(callback_on_step_end, wanted, denoiser, progress),
+                    is_interrupted=lambda: self._interrupt,
                 )
 
             # 6. Decode
             frames: Any = latents if output_type == "latent" else self._finish(latents, clip, output_type, loop)
-        return CogVideoXPipelineOutput(frames=frames) if return_dict else (frames,)
+        return TransPixarPipelineOutput(frames=frames) if return_dict else (frames,)
 
     def decode_latents(self, latents: torch.Tensor, *, alpha_only: bool = False) -> torch.Tensor:
         """Decode latents ``(B, 2F, C, H, W)`` to RGBA pixels ``(B, 4, T, H', W')`` in -1..1.
@@ -370,8 +407,10 @@ class TransPixarPipeline(CogVideoXPipeline):
         return clip
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _running(self, guidance_scale: float, attention_kwargs: dict[str, Any] | None) -> Iterator[None]:
         """Make what happens within cancellable, and leave a pipeline that can be used again, whatever happens."""
+        # What the properties of the base class return.
+        self._guidance_scale, self._attention_kwargs = guidance_scale, attention_kwargs
         self._interrupt = False
         self._current_timestep = None
         self.predicted_clean_latents = None
@@ -382,15 +421,30 @@ class TransPixarPipeline(CogVideoXPipeline):
             self._current_timestep = None
             self.maybe_free_model_hooks()  # offloads where that is on, and resets caches
 
-    def _observe_steps(self, callback: StepCallback | None, progress: Any) -> Observer:
+    def _scale_at(self, guidance: Guidance) -> Callable[[float], float]:
+        """Return the guidance scale by timestep; a constant one may be changed by callbacks, as in diffusers."""
+
+        def scale_at(timestep: float) -> float:
+            if guidance.schedule == "dynamic":
+                self._guidance_scale = guidance.at(timestep)
+            return self._guidance_scale
+
+        return scale_at
+
+    def _observe_steps(
+        self, callback: StepCallback | None, wanted: Sequence[str], denoiser: Denoiser, progress: Any
+    ) -> Observer:
         """Make what the loop calls after a step: previews, the caller's callback and `should_stop` hang on it."""
 
         def observe(state: SamplingState) -> None:
             self._current_timestep = state.timestep
             self.predicted_clean_latents = state.clean
             if callback is not None:
-                replaced = callback(self, state.step, state.timestep, {"latents": state.latents})
-                state.latents = (replaced or {}).get("latents", state.latents)
+                tensors = {"latents": state.latents} | ({} if {*wanted} == {"latents"} else _embeddings(denoiser))
+                replaced = callback(self, state.step, state.timestep, {name: tensors[name] for name in wanted}) or {}
+                state.latents = replaced.get("latents", state.latents)
+                changed = {name: each for name, each in replaced.items() if each is not tensors.get(name)}
+                _replace_embeddings(denoiser, changed)
             progress.update()
             check_stop(self.should_stop)
 
@@ -404,6 +458,8 @@ class TransPixarPipeline(CogVideoXPipeline):
             frames = self.decode_frames(latents, alpha_only=clip.footage is not None)  # (B, T, H', W', 4 or 1)
         if clip.footage is not None:
             frames = np.concatenate([for_each_clip(clip.footage.rgb, len(frames)).numpy(), frames], axis=-1)
+        if output_type == "pt":
+            return torch.from_numpy(frames).permute(0, 1, 4, 2, 3)  # (B, T, H', W', 4) -> (B, T, 4, H', W')
         return frames if output_type == "np" else [self.video_processor.numpy_to_pil(one) for one in frames]
 
 
@@ -411,10 +467,38 @@ def _first_given(given: _Setting | None, saved: _Setting | None, default: _Setti
     return given if given is not None else saved if saved is not None else default
 
 
-def _check_call(output_type: str, num_inference_steps: int, max_steps: int, num_videos_per_prompt: int) -> None:
-    if output_type not in {"np", "pil", "latent"}:
-        raise ValueError(f'output_type is "{output_type}"; use "np", "pil" or "latent".')
-    if not 1 <= num_inference_steps <= max_steps:
+def _cfg_schedule(cfg_schedule: str | None, use_dynamic_cfg: bool) -> CfgSchedule:
+    if cfg_schedule is None:
+        return "dynamic" if use_dynamic_cfg else "constant"
+    if use_dynamic_cfg and cfg_schedule == "constant":
+        raise ValueError('use_dynamic_cfg and cfg_schedule="constant" contradict each other; leave one of them out.')
+    return check_cfg_schedule(cfg_schedule)
+
+
+def _embeddings(denoiser: Denoiser) -> dict[str, torch.Tensor | None]:
+    """Return embeddings as callbacks of diffusers get them: with guidance, the negative ones are in both entries."""
+    negative = denoiser.negative_prompt_embeds
+    both = denoiser.prompt_embeds if negative is None else torch.cat([negative, denoiser.prompt_embeds])
+    return {"prompt_embeds": both, "negative_prompt_embeds": negative}
+
+
+def _replace_embeddings(denoiser: Denoiser, changed: Mapping[str, Any]) -> None:
+    """Go on with the embeddings that a callback returned; see `TransPixarPipeline.__call__`."""
+    embeds, batch = changed.get("prompt_embeds"), len(denoiser.prompt_embeds)
+    if embeds is not None and len(embeds) == batch:
+        denoiser.prompt_embeds, denoiser.negative_prompt_embeds = embeds, None
+    elif embeds is not None and len(embeds) == 2 * batch:
+        denoiser.negative_prompt_embeds, denoiser.prompt_embeds = embeds.chunk(2)
+    elif embeds is not None:
+        raise ValueError(f"A callback returned prompt_embeds for {len(embeds)} clips; return {batch} or {2 * batch}.")
+    if changed.get("negative_prompt_embeds") is not None:
+        denoiser.negative_prompt_embeds = changed["negative_prompt_embeds"]
+
+
+def _check_call(output_type: str, num_inference_steps: int | None, max_steps: int, num_videos_per_prompt: int) -> None:
+    if output_type not in {"np", "pt", "pil", "latent"}:
+        raise ValueError(f'output_type is "{output_type}"; use "np", "pt", "pil" or "latent".')
+    if num_inference_steps is not None and not 1 <= num_inference_steps <= max_steps:
         raise ValueError(f"{num_inference_steps} sampling steps cannot be taken; use 1 to {max_steps}.")
     if num_videos_per_prompt < 1:
         raise ValueError(f"{num_videos_per_prompt} clips of each prompt cannot be made; use at least 1.")

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from diffusers import CogVideoXDPMScheduler
+from diffusers import CogVideoXDDIMScheduler, CogVideoXDPMScheduler
 
 from .denoiser import Denoiser
-from .guidance import Guidance
 
 Generators = torch.Generator | list[torch.Generator] | None
 
@@ -44,13 +43,15 @@ Observer = Callable[[SamplingState], None]
 @torch.no_grad()
 def sample(
     denoiser: Denoiser,
-    scheduler: CogVideoXDPMScheduler,
+    scheduler: CogVideoXDPMScheduler | CogVideoXDDIMScheduler,
     latents: torch.Tensor,
-    guidance: Guidance,
+    scale_at: Callable[[float], float],
     *,
     generator: Generators = None,
+    eta: float = 0.0,
     rgb: torch.Tensor | None = None,
     on_step: Observer | None = None,
+    is_interrupted: Callable[[], bool] = lambda: False,
 ) -> torch.Tensor:
     """Sample clean latents.
 
@@ -60,11 +61,13 @@ def sample(
         denoiser: predicts v.
         scheduler: its timesteps are set.
         latents: noise, ``(B, 2F, C, H, W)``, RGB frames then alpha frames.
-        guidance: the scale s_t of every step.
+        scale_at: returns the guidance scale s_t of a timestep.
         generator: randomness for the scheduler's noise; a list gives every clip its own.
+        eta: for the DDIM scheduler; see diffusers.
         rgb: clean latents of footage whose alpha is wanted, ``(B, F, C, H, W)``. The RGB half is then stepped with
             these as its prediction, so that at every noise level it is what the noised footage is.
         on_step: called after every step.
+        is_interrupted: looked at before every step; when it returns True, the latents are returned as they are.
 
     Returns:
         ``(B, 2F, C, H, W)``.
@@ -72,16 +75,23 @@ def sample(
     clean: torch.Tensor | None = None
     previous: torch.Tensor | None = None
     for step, timestep in enumerate(scheduler.timesteps):
+        if is_interrupted():
+            break
         # 1. Predict
-        velocity = denoiser.predict(latents, timestep, guidance.at(float(timestep)))  # (B, 2F, C, H, W), float32
+        velocity = denoiser.predict(latents, timestep, scale_at(float(timestep)))  # (B, 2F, C, H, W), float32
         if rgb is not None:
             velocity = _hold_rgb(velocity, latents, rgb, float(scheduler.alphas_cumprod[int(timestep)]))
 
         # 2. Step towards the clean latents predicted now
         # Single precision, because the scheduler draws its noise in the sample's; see `draw_latents`.
-        following, clean = scheduler.step(
-            velocity, clean, timestep, previous, latents.float(), generator=generator, return_dict=False
-        )
+        if isinstance(scheduler, CogVideoXDPMScheduler):
+            following, clean = scheduler.step(
+                velocity, clean, timestep, previous, latents.float(), generator=generator, return_dict=False
+            )
+        else:
+            following, clean = scheduler.step(
+                velocity, timestep, latents.float(), eta=eta, generator=generator, return_dict=False
+            )
         latents, previous = following.to(latents.dtype), timestep
 
         # 3. Let the caller look, and change the latents

@@ -10,7 +10,8 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -48,6 +49,26 @@ def set_style_loras(pipe: CogVideoXPipeline, loras: Sequence[StyleLora]) -> None
     for name, converted in new.items():
         _load(pipe, name, wanted[name][0], converted)
     transformer.set_adapters([RGBA_ADAPTER, *wanted], [1.0, *(strength for _, strength in wanted.values())])
+
+
+@contextmanager
+def styles_scaled(transformer: CogVideoXTransformer3DModel, scale: float) -> Iterator[None]:
+    """Multiply the strengths of all style LoRAs while the context lasts; RGBA keeps its own.
+
+    Raises:
+        ValueError: the scale is no finite number.
+    """
+    if not math.isfinite(scale):
+        raise ValueError(f"The scale {scale} is no number to multiply with; use for example 1.0.")
+    layers = [layer for layer in transformer.modules() if isinstance(layer, LoraLayer)] if scale != 1.0 else []
+    before = [dict(layer.scaling) for layer in layers]
+    for layer in layers:
+        layer.scaling.update({name: scale * own for name, own in layer.scaling.items() if name != RGBA_ADAPTER})
+    try:
+        yield
+    finally:
+        for layer, own in zip(layers, before, strict=True):
+            layer.scaling.update(own)
 
 
 def save_style_loras(transformer: CogVideoXTransformer3DModel, folder: Path) -> list[tuple[str, float]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
+from diffusers.hooks.group_offloading import _get_group_onload_device
 from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
 from torch import nn
 
@@ -45,7 +46,7 @@ def decode_rgba(
 ) -> torch.Tensor:
     """Decode latents ``(B, 2F, C, H, W)``, RGB frames then alpha frames, to RGBA pixels.
 
-    Tiles are used where ``vae.use_tiling`` says so.
+    Tiles are used where ``vae.use_tiling`` says so. An autoencoder that diffusers offloads comes to its device first.
 
     Args:
         vae: decodes both halves; its dtype is the one computed in.
@@ -60,7 +61,7 @@ def decode_rgba(
     Raises:
         GenerationCancelled: `should_stop` returned True.
     """
-    latents = latents.to(vae.device, vae.dtype)
+    latents = latents.to(_bring(vae), vae.dtype)
     rgb, alpha = latents.transpose(1, 2).chunk(2, dim=2)  # (B, 2F, C, H, W) -> (B, C, F, H, W) each
     clips, _, latent_frames, height, width = rgb.shape
     compression = vae.config.temporal_compression_ratio
@@ -79,6 +80,24 @@ def decode_rgba(
         for piece in decode_pieces(vae, alpha[clip : clip + 1], should_stop):
             pixels[clip, -1, piece.frames, piece.rows, piece.columns] = piece.pixels[0].amax(dim=0)
     return pixels[:, :, surplus:]
+
+
+def _bring(vae: AutoencoderKLCogVideoX) -> torch.device:
+    """Bring the autoencoder to where it computes, if it waits elsewhere, and return that device.
+
+    accelerate's hooks hang on ``forward``, and diffusers calls them in ``decode``; neither is called here.
+    """
+    hook = getattr(vae, "_hf_hook", None)
+    if hasattr(hook, "pre_forward"):
+        hook.pre_forward(vae)  # type: ignore[union-attr]
+    for module in vae.modules():
+        device = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
+        if device is not None:
+            return torch.device(device)
+    try:
+        return _get_group_onload_device(vae)
+    except ValueError:  # it is not offloaded
+        return vae.device
 
 
 @torch.no_grad()

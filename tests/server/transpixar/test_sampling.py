@@ -147,7 +147,7 @@ def test_a_cache_never_reaches_the_next_clip(pipe, batch_guidance):
     ("arguments", "message"),
     [
         ({"latents": torch.zeros(1, 3, 4, 8, 9)}, "give (1, 3, 4, 8, 8) for both halves, or (1, 6, 4, 8, 8)."),
-        ({"output_type": "webp"}, 'output_type is "webp"; use "np", "pil" or "latent".'),
+        ({"output_type": "webp"}, 'output_type is "webp"; use "np", "pt", "pil" or "latent".'),
         ({"num_inference_steps": 0}, "0 sampling steps cannot be taken; use 1 to 1000."),
         ({"num_videos_per_prompt": 0}, "0 clips of each prompt cannot be made; use at least 1."),
     ],
