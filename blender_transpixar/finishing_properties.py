@@ -84,6 +84,18 @@ _SMOOTH = BoolProperty(
     description="Even out alpha that changes to and fro between frames; movement stays sharp",
     options=_OPTIONS,
 )
+_FADE_EDGES = FloatProperty(
+    name="Fade Edges",
+    description="Fade the effect out over so many pixels at the edges of the frame",
+    subtype="PIXEL",
+    min=0.0,
+    max=1024.0,
+    soft_max=32.0,
+    step=100,
+    precision=1,
+    default=0.0,
+    options=_OPTIONS,
+)
 _CHOKE = FloatProperty(
     name="Choke",
     description="Move the outline inwards by so many pixels, outwards when negative",
@@ -217,6 +229,7 @@ class FinishingProperties:
         gamma: float
         smooth: bool
         choke: float
+        fade_edges: float
         extend: bool
         extend_below: float
         crop: bool
@@ -241,6 +254,7 @@ class FinishingProperties:
         gamma: _GAMMA
         smooth: _SMOOTH
         choke: _CHOKE
+        fade_edges: _FADE_EDGES
         extend: _EXTEND
         extend_below: _EXTEND_BELOW
         crop: _CROP

@@ -102,6 +102,13 @@ _LOOP = BoolProperty(
     description="Let the end of the clip lead to its beginning, so that it can run on and on without a seam",
     options=_OPTIONS,
 )
+_CLEAN_UP = BoolProperty(
+    name="Clean Up",
+    description="Take the faint haze out of the clip's alpha and fade the effect out towards the edges of the frame, "
+    "so that no rectangle is seen around it. Off: the clip is kept as the model made it",
+    default=True,
+    options=_OPTIONS,
+)
 _MODEL = StringProperty(
     name="Model",
     description="The model that makes the clip, by its name on the server; empty uses the server's default",
@@ -168,6 +175,7 @@ class RequestProperties:
         quality: str
         num_clips: int
         loop: bool
+        clean_up: bool
         model: str
         first_frame_source: str
         first_frame_file: str
@@ -186,6 +194,7 @@ class RequestProperties:
         quality: _QUALITY
         num_clips: _NUM_CLIPS
         loop: _LOOP
+        clean_up: _CLEAN_UP
         model: _MODEL
         first_frame_source: _FIRST_FRAME_SOURCE
         first_frame_file: _FIRST_FRAME_FILE
@@ -215,6 +224,7 @@ def asked_of(values: Any) -> dict[str, Any]:
         "quality": None if values.quality == MODELS_OWN else values.quality.lower(),
         "num_clips": values.num_clips,
         "loop": values.loop or None,
+        "clean_up": None if values.clean_up else False,
         "first_frame": None if values.first_frame_source == NO_SOURCE else values.first_frame_source,
         "footage": None if values.footage_source == NO_SOURCE else values.footage_source,
         "model": values.model or None,

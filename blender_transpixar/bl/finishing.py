@@ -22,6 +22,7 @@ def finishing_from(values: Any, scene: bpy.types.Scene) -> Finishing:
         gamma=_rounded(values.gamma),
         smooth=values.smooth,
         choke=_rounded(values.choke),
+        fade_edges=_rounded(values.fade_edges),
         extend_below=_rounded(values.extend_below) if values.extend else None,
         crop_margin=values.crop_margin if values.crop else None,
         recentre=values.recentre,

@@ -24,6 +24,7 @@ def set_from_request(settings: Any, request: Mapping[str, Any], files: Mapping[s
     settings.quality = str(request.get("quality") or MODELS_OWN).upper()
     settings.num_clips = request.get("num_clips") or 1
     settings.loop = bool(request.get("loop"))
+    settings.clean_up = request.get("clean_up") is not False
     settings.footage_start = request.get("footage_start") or 0
     for name in ("first_frame", "footage"):
         path = files.get(name)

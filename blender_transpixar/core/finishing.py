@@ -21,7 +21,8 @@ class Finishing:
     """The settings of the panel; each default leaves the clip as it is.
 
     `background` is "keep", "auto" (find the colour) or "colour" (take `background_colour`, display-encoded, 0..1).
-    `black`, `white` and `gamma` are alpha's levels. `choke` is in pixels, inwards when positive. `repeat` is "once",
+    `black`, `white` and `gamma` are alpha's levels. `choke` is in pixels, inwards when positive. Alpha
+    fades to 0 over the outermost `fade_edges` pixels of the frame. `repeat` is "once",
     "loop" (the end dissolves into the beginning over `overlap` frames; 0: a quarter of the clip) or "ping_pong".
     `fps` None keeps the clip's rate; `method` is "repeat", "blend" or "motion". `scale` multiplies width and height.
     The frames `trim_first` to `trim_last` (from 1, both included; 0: the last there is) are kept. `hold_start` and
@@ -40,6 +41,7 @@ class Finishing:
     gamma: float = 1.0
     smooth: bool = False
     choke: float = 0.0
+    fade_edges: float = 0.0
     extend_below: float | None = None
     crop_margin: int | None = None
     recentre: bool = False
@@ -98,6 +100,8 @@ class Finishing:
             steps.append({"step": "smooth"})
         if self.choke:
             steps.append({"step": "choke", "pixels": self.choke})
+        if self.fade_edges:
+            steps.append({"step": "fade_edges", "pixels": self.fade_edges})
         if self.extend_below is not None:
             steps.append({"step": "extend", "below": self.extend_below})
         return steps

@@ -13,7 +13,7 @@ class ClipRequest:
 
     `width` and `height` are in pixels, `num_frames` in frames of the clip. `first_frame` and `footage` are the ids of
     uploads; the first `footage_start` frames of the footage are left out. `num_clips` clips are made with consecutive
-    seeds.
+    seeds. `clean_up` False leaves alpha as the model made it, with its haze and cut off by the frame.
     """
 
     prompt: str
@@ -31,6 +31,7 @@ class ClipRequest:
     model: str | None = None
     num_clips: int | None = None
     loop: bool | None = None
+    clean_up: bool | None = None
     first_frame: str | None = None
     footage: str | None = None
     footage_start: int | None = None

@@ -144,6 +144,8 @@ TEXTS: dict[str, str] = {
     "Fast": "Schnell",
     "Skip more, soonest done: for trying out prompts": "Mehr überspringen, am schnellsten fertig: zum Ausprobieren von Prompts",
     "Loop": "Schleife",
+    "Clean Up": "Säubern",
+    "Take the faint haze out of the clip's alpha and fade the effect out towards the edges of the frame, so that no rectangle is seen around it. Off: the clip is kept as the model made it": "Den schwachen Schleier aus dem Alpha des Clips nehmen und den Effekt zu den Rändern des Bildes hin ausblenden, damit kein Rechteck um ihn zu sehen ist. Aus: Der Clip bleibt, wie das Modell ihn gemacht hat",
     "Let the end of the clip lead to its beginning, so that it can run on and on without a seam": "Das Ende des Clips in seinen Anfang übergehen lassen, damit er ohne Naht immer weiter laufen kann",
     # What the clip begins with.
     "First Frame & Footage": "Erster Frame & Filmmaterial",
@@ -389,6 +391,8 @@ TEXTS: dict[str, str] = {
     "Reduce Flicker": "Flackern mindern",
     "Even out alpha that changes to and fro between frames; movement stays sharp": "Alpha ausgleichen, das von Frame zu Frame hin und her springt; Bewegung bleibt scharf",
     "Choke": "Rand versetzen",
+    "Fade Edges": "Ränder ausblenden",
+    "Fade the effect out over so many pixels at the edges of the frame": "Den Effekt an den Rändern des Bildes über so viele Pixel ausblenden",
     "Move the outline inwards by so many pixels, outwards when negative": "Den Umriss um so viele Pixel nach innen versetzen, negativ nach außen",
     "Extend Colors": "Farben ausdehnen",
     "Continue the effect's colors outwards under its transparent pixels, against fringes of another color": "Die Farben des Effekts nach außen unter seine durchsichtigen Pixel fortsetzen, gegen Säume in anderer Farbe",

@@ -72,6 +72,7 @@ def _draw_picture(column: Any, settings: Any) -> None:
     for name in ("black", "white", "gamma"):
         levels.prop(settings, name)
     column.prop(settings, "choke")
+    column.prop(settings, "fade_edges")
     column.prop(settings, "smooth")
     column.prop(settings, "extend")
     if settings.extend:

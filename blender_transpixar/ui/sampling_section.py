@@ -23,7 +23,7 @@ class SamplingSection(Section):
         _draw_seed(column, settings)
         column.prop(settings, "num_clips")
         column.separator()
-        for name in ("steps", "guidance", "quality", "loop"):
+        for name in ("steps", "guidance", "quality", "loop", "clean_up"):
             column.prop(settings, name)
         if not settings.steps or not settings.guidance:
             hint = column.row()

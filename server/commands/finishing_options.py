@@ -15,6 +15,7 @@ from server.media.errors import MediaError
 from server.media.steps.background import RemoveBackground
 from server.media.steps.choke import Choke
 from server.media.steps.crop import Crop, Recentre
+from server.media.steps.edges import FadeEdges
 from server.media.steps.extension import Extend
 from server.media.steps.levels import Levels
 from server.media.steps.loop import Loop
@@ -61,6 +62,12 @@ def add_finishing_options(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
     )
     add(
+        "--fade-edges",
+        "fade the effect out over the outermost PIXELS of the frame",
+        type=_single(FadeEdges, "pixels", float),
+        metavar="PIXELS",
+    )
+    add(
         "--extend",
         "continue colour under pixels up to ALPHA (0: those that cannot be seen)",
         **optional(Extend, "below", float, "ALPHA"),
@@ -82,8 +89,8 @@ def add_finishing_options(parser: argparse.ArgumentParser) -> None:
 
 
 _STEPS = (
-    *("trim", "despill", "levels", "smooth", "choke", "extend", "crop", "recentre", "reverse", "ping_pong", "loop"),
-    *("hold", "scale"),
+    *("trim", "despill", "levels", "smooth", "choke", "fade_edges", "extend", "crop", "recentre"),
+    *("reverse", "ping_pong", "loop", "hold", "scale"),
 )
 
 

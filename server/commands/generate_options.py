@@ -12,7 +12,7 @@ Json = dict[str, Any]
 # What stands in the request as it is.
 _REQUEST_FIELDS = (
     "negative_prompt", "seed", "num_clips", "width", "height", "num_frames", "footage_start", "steps", "guidance",
-    "cfg_schedule", "text_to_alpha", "quality", "memory_plan", "model", "loop",
+    "cfg_schedule", "text_to_alpha", "quality", "memory_plan", "model", "loop", "clean_up",
 )  # fmt: skip
 
 
@@ -58,6 +58,12 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--text-to-alpha", choices=["strict", "reference", "open"])
     group.add_argument("--quality", choices=["exact", "balanced", "fast"])
     group.add_argument("--loop", action="store_true", default=None, help="a clip whose end leads to its beginning")
+    group.add_argument(
+        "--clean-up",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="take the haze out of alpha and fade the frame's edges; done when not given",
+    )
     group.add_argument("--plan", dest="memory_plan", help="memory plan, see docs/memory.md; chosen when not given")
     group.add_argument(
         "--style-lora",

@@ -63,6 +63,8 @@ class VideoRequest(BaseModel):
     # JSON has no tuples, which strict types would ask for.
     style_loras: tuple[StyleLora, ...] = Field(default=(), strict=False)
     loop: bool = False
+    # Clips of the time before this field are as the model made them.
+    clean_up: bool = False
 
     def of_clip(self, index: int) -> VideoRequest:
         """The request that makes clip `index` (from 1) alone."""
@@ -96,3 +98,4 @@ class VideoRequestInput(BaseModel):
     footage_start: int | None = None
     style_loras: tuple[StyleLora, ...] | None = Field(default=None, strict=False)
     loop: bool | None = None
+    clean_up: bool | None = None

@@ -58,6 +58,7 @@ def complete_request(
         footage=sent.footage,
         footage_start=sent.footage_start or 0,
         loop=bool(sent.loop),
+        clean_up=sent.clean_up is not False,
         style_loras=sent.style_loras or (),
     )
     check_request(request, model.limits)

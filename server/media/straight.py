@@ -13,11 +13,16 @@ _TRUSTED_ALPHA = 1 / 16
 
 
 def straight_frames(frames: Float, *, premultiplied: bool) -> Bytes:
-    """Straight-alpha 8-bit frames (F, H, W, 4) from decoded ones (F, H, W, 4) in 0..1.
+    """What `straight` gives, as 8-bit numbers, with alpha only rounded. Raises ValueError as it does."""
+    return to_bytes(straight(frames, premultiplied=premultiplied))
+
+
+def straight(frames: Float, *, premultiplied: bool) -> Float:
+    """Straight-alpha frames (F, H, W, 4) in 0..1 from decoded ones (F, H, W, 4), with the same alpha.
 
     RGB is display-encoded. With `premultiplied` it is colour on black (colour times alpha, in display-encoded values),
     as `transpixar.json` says of the model; else straight colour. Where alpha is low, the colour comes from the opaque
-    pixels around; a frame without alpha takes the mean colour of the clip. Alpha itself is only rounded.
+    pixels around; a frame without alpha takes the mean colour of the clip.
 
     Raises ValueError when `frames` has another shape or holds numbers that are not finite.
     """
@@ -31,7 +36,7 @@ def straight_frames(frames: Float, *, premultiplied: bool) -> Bytes:
     weighted = np.minimum(frames[..., :3], alpha) if premultiplied else frames[..., :3] * alpha
     fallback = weighted.sum(axis=(0, 1, 2)) / max(float(alpha.sum()), 1e-6)
     colour = np.stack([extend_colour(w, a, fallback) for w, a in zip(weighted, alpha, strict=True)])
-    return to_bytes(np.concatenate([colour, alpha], axis=-1))
+    return np.concatenate([colour, alpha], axis=-1)
 
 
 def extend_colour(weighted: Float, alpha: Float, fallback: Float) -> Float:

@@ -16,11 +16,12 @@ import torch
 from server import __version__
 from server.files import write_file
 from server.jobs.job import Execution
+from server.media.clean_up import cleaned
 from server.media.clip import write_clip
 from server.media.inputs import read_first_frame, read_footage
 from server.media.png import encode_png
 from server.media.sidecar import SidecarModel
-from server.media.straight import straight_frames
+from server.media.straight import straight, to_bytes
 from server.transpixar import RGBA_ADAPTER
 from server.transpixar.cancellation import check_stop
 from server.transpixar.flops import LatentSize, transformer_flops, vae_decode_flops
@@ -37,6 +38,7 @@ from server.workers.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 
 Frames = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 _Result = TypeVar("_Result")
 
 
@@ -110,12 +112,11 @@ class ClipJob:
         self._report(Phase(job=self._task.job, phase="encoding"))
         with self._stopwatch.phase("encoding"):
             description = self._model.description
-            premultiplied = description.rgb == "premultiplied" and "rgb_video" not in given
             clip = write_clip(
                 self._task.clips_folder,
                 self._task.job,
                 request,
-                straight_frames(decoded, premultiplied=premultiplied),
+                self._finished(decoded, is_footage="rgb_video" in given),
                 fps=description.defaults.fps,
                 index=index,
                 model=SidecarModel(name=description.name, title=description.title, licence=description.licence),
@@ -183,11 +184,18 @@ class ClipJob:
             frames: Frames = pipe.decode_frames(latents, alpha_only=footage is not None)[0]
         return frames if footage is None else np.concatenate([footage, frames], axis=-1)
 
+    def _finished(self, decoded: Frames, *, is_footage: bool) -> Bytes:
+        """Decoded frames (F, H, W, 4) as those of the clip: straight, 8 bits, and cleaned if asked for."""
+        premultiplied = self._model.description.rgb == "premultiplied" and not is_footage
+        frames = straight(decoded, premultiplied=premultiplied)
+        # What leaves the frame of a footage is cut off in the footage itself, where the alpha has to fit.
+        return to_bytes(cleaned(frames, fade_edges=not is_footage) if self._request.clean_up else frames)
+
     def _write_preview(self) -> None:
         """Write the sampler's present estimate of the clean clip, one frame of it."""
-        pipe, premultiplied = self._model.pipe, self._model.description.rgb == "premultiplied"
+        pipe = self._model.pipe
         decoded = pipe.decode_preview(pipe.predicted_clean_latents)  # (H, W, 4)
-        frame = straight_frames(decoded[None], premultiplied=premultiplied)[0]
+        frame = self._finished(decoded[None], is_footage=self._task.footage is not None)[0]
         self._task.preview_file.parent.mkdir(parents=True, exist_ok=True)
         write_file(self._task.preview_file, encode_png(frame))
 

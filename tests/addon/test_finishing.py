@@ -29,6 +29,7 @@ def test_steps_come_in_the_usual_order():
         black=0.1,
         smooth=True,
         choke=-1.0,
+        fade_edges=6.0,
         extend_below=0.1,
         crop_margin=4,
         recentre=True,
@@ -39,8 +40,8 @@ def test_steps_come_in_the_usual_order():
         scale=2.0,
     )
     assert [step["step"] for step in steps_of(finishing)] == [
-        *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "extend", "crop", "recentre"),
-        *("retime", "reverse", "loop", "hold", "resize"),
+        *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "fade_edges"),
+        *("extend", "crop", "recentre", "retime", "reverse", "loop", "hold", "resize"),
     ]
 
 

@@ -194,6 +194,7 @@ def test_every_setting_is_one_the_server_knows(plane: bpy.types.Object):
         black=0.05,
         smooth=True,
         choke=-0.5,
+        fade_edges=1.5,
         trim_first=2,
         trim_last=5,
         extend=True,
@@ -208,20 +209,20 @@ def test_every_setting_is_one_the_server_knows(plane: bpy.types.Object):
         hold_end=2,
         scale=0.5,
     ) == {"FINISHED"}
-    assert len(shown(plane).sidecar.finishing["steps"]) == 14
+    assert len(shown(plane).sidecar.finishing["steps"]) == 15
 
 
 def test_a_cropped_clip_is_rendered_where_it_was(plane: bpy.types.Object, tmp_path: Path):
     raw = shown(plane).sidecar
     # So that something is there to be cut away.
-    bpy.ops.transpixar.finish_clip(black=0.6)
+    bpy.ops.transpixar.finish_clip(black=0.4)
     whole, whole_alpha = shown(plane).sidecar, rendered(tmp_path, START)[..., 3]
-    bpy.ops.transpixar.finish_clip(black=0.6, crop=True, crop_margin=2)
+    bpy.ops.transpixar.finish_clip(black=0.4, crop=True, crop_margin=2)
     cropped = shown(plane).sidecar
     assert (whole.canvas, cropped.canvas.width, cropped.canvas.height) == (None, raw.width, raw.height)
     assert (cropped.width, cropped.height) != (raw.width, raw.height)
     np.testing.assert_allclose(rendered(tmp_path, START)[..., 3], whole_alpha, atol=0.02)
-    bpy.ops.transpixar.finish_clip(black=0.6, crop=True, crop_margin=2, scale=2.0)
+    bpy.ops.transpixar.finish_clip(black=0.4, crop=True, crop_margin=2, scale=2.0)
     assert shown(plane).sidecar.canvas.width == 2 * raw.width
     assert abs(rendered(tmp_path, START)[..., 3].mean() - whole_alpha.mean()) < 0.01
 

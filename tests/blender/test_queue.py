@@ -211,6 +211,7 @@ def test_retry_makes_a_refused_clip_again_as_another_wish(connected: Path):
 
 def test_settings_are_taken_over_with_the_seed_that_was_drawn(blender: None, tmp_path: Path):
     request = {"prompt": "green fire", "width": 64, "height": 32, "quality": "fast", "guidance": 3.5, "loop": True}
+    request["clean_up"] = False
     gone = str(tmp_path / "gone.png")
     clip_queue.history().add(entry_of(write_clip(tmp_path), request=request, first_frame_file=gone))
     settings = bpy.context.scene.transpixar
@@ -218,6 +219,7 @@ def test_settings_are_taken_over_with_the_seed_that_was_drawn(blender: None, tmp
     assert bpy.ops.transpixar.reuse_settings() == {"FINISHED"}
     assert (settings.prompt, settings.seed, settings.width, settings.height) == ("green fire", 7, 64, 32)
     assert (settings.num_frames, settings.model, settings.quality, settings.loop) == (0, "", "FAST", True)
+    assert not settings.clean_up
     assert settings.guidance == 3.5
     assert settings.first_frame_source == "NONE"
 

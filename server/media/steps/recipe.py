@@ -15,6 +15,7 @@ from server.media.errors import MediaError
 from server.media.steps.background import RemoveBackground
 from server.media.steps.choke import Choke
 from server.media.steps.crop import Crop, Recentre
+from server.media.steps.edges import FadeEdges
 from server.media.steps.extension import Extend
 from server.media.steps.levels import Levels
 from server.media.steps.loop import Loop
@@ -32,6 +33,7 @@ Step = Annotated[
     | Levels
     | Smooth
     | Choke
+    | FadeEdges
     | Extend
     | Crop
     | Recentre
@@ -45,7 +47,7 @@ Step = Annotated[
 ]
 
 _USUAL_ORDER = (
-    *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "extend", "crop", "recentre"),
+    *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "fade_edges", "extend", "crop", "recentre"),
     *("retime", "reverse", "ping_pong", "loop", "hold", "resize"),
 )
 

@@ -84,6 +84,7 @@ def test_create_answers_with_the_queued_job_and_its_complete_request(server: Ser
         "footage_start": 0,
         "style_loras": [],
         "loop": False,
+        "clean_up": True,
     }
 
 

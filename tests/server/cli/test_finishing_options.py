@@ -31,13 +31,14 @@ def test_options_become_steps_in_the_usual_order() -> None:
         step["step"]
         for step in steps(
             *("--scale", "2", "--hold", "1,3", "--loop", "4", "--reverse", "--fps", "24", "--rate", "motion"),
-            *("--crop", "--extend", "--choke", "-0.5", "--smooth", "--levels", "0.02,0.98", "--despill", "auto"),
+            *("--crop", "--extend", "--choke", "-0.5", "--fade-edges", "4", "--smooth"),
+            *("--levels", "0.02,0.98", "--despill", "auto"),
             *("--key", "luma", "--trim", "2:40", "--recentre"),
         )
     ]
     assert names == [
-        *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "extend", "crop", "recentre"),
-        *("retime", "reverse", "loop", "hold", "resize"),
+        *("trim", "luma_key", "remove_background", "levels", "smooth", "choke", "fade_edges"),
+        *("extend", "crop", "recentre", "retime", "reverse", "loop", "hold", "resize"),
     ]
 
 
@@ -48,6 +49,7 @@ def test_options_become_steps_in_the_usual_order() -> None:
         (["--trim", ":5"], {"step": "trim", "first": 1, "last": 5}),
         (["--levels", "0.1,0.9,1.5"], {"step": "levels", "black": 0.1, "white": 0.9, "gamma": 1.5}),
         (["--choke", "-1"], {"step": "choke", "pixels": -1.0}),
+        (["--fade-edges", "6"], {"step": "fade_edges", "pixels": 6.0}),
         (["--smooth", "0.2"], {"step": "smooth", "gate": 0.2, "strength": 1.0}),
         (["--loop"], {"step": "loop", "overlap": None}),
         (["--hold", "5"], {"step": "hold", "start": 0, "end": 5}),

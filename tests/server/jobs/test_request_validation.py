@@ -43,6 +43,7 @@ def test_a_prompt_alone_becomes_a_complete_request(models: ModelRegistry) -> Non
         "footage_start": 0,
         "style_loras": (),
         "loop": False,
+        "clean_up": True,
     }
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from server.jobs.request import StyleLora, VideoRequest
+from server.media.clean_up import cleaned
 from server.media.sidecar import Sidecar
 from server.transpixar import GenerationCancelled
 from server.transpixar.planner import DoesNotFit
@@ -235,6 +236,25 @@ def test_a_loop_has_the_frames_that_lead_back_to_its_beginning(generator, tiny, 
     (clip,) = clips_of(run(generator, make_task(tmp_path, tiny, loop=True)))
 
     assert clip.shape == (6, 32, 32, 4)  # 5 frames, and one more for the autoencoder's compression of 2
+
+
+def test_a_clip_is_cleaned_when_asked_for_and_otherwise_as_the_model_made_it(generator, tiny, tmp_path):
+    (raw,) = clips_of(run(generator, make_task(tmp_path / "raw", tiny)))
+    (clean,) = clips_of(run(generator, make_task(tmp_path / "clean", tiny, clean_up=True)))
+
+    expected = cleaned((raw / 255).astype(np.float32))
+    np.testing.assert_array_equal(clean[..., :3], raw[..., :3])
+    # The raw one was rounded to 8 bits before.
+    np.testing.assert_allclose(clean[..., 3], expected[..., 3] * 255, atol=1.1)
+    for edge in (clean[:, 0], clean[:, -1], clean[:, :, 0], clean[:, :, -1]):
+        assert not edge[..., 3].any()
+    assert raw[:, 0, :, 3].any()
+
+
+def test_footage_that_is_cleaned_is_not_faded_at_the_edges_of_its_frame(generator, tiny, tmp_path):
+    movie = write_movie(tmp_path / "footage.mkv", np.full((5, 32, 32, 3), 200, np.uint8))
+    (clip,) = clips_of(run(generator, make_task(tmp_path, tiny, footage=movie, clean_up=True)))
+    assert clip[:, 0, :, 3].any()
 
 
 def test_a_prompt_that_is_too_long_for_the_model_is_told(generator, tiny, tmp_path):
