@@ -27,11 +27,15 @@ class Base:
         name: as it was asked for, for the result's header.
         folder: in diffusers' layout.
         image_optional: an image-to-video base that makes clips from words alone as well.
+        repo: its repository on the hub, for the model card; None for a folder of this machine.
+        licence: in a few words, likewise; None where it is not known.
     """
 
     name: str
     folder: Path
     image_optional: bool = False
+    repo: str | None = None
+    licence: str | None = None
 
 
 def find_base(name: str, data_dir: Path, model_dirs: Sequence[Path] = ()) -> Base:
@@ -63,7 +67,13 @@ def find_base(name: str, data_dir: Path, model_dirs: Sequence[Path] = ()) -> Bas
         raise TrainingError(str(error)) from error
     if known is None:
         return Base(folder.name, folder)
-    return Base(name, folder, image_optional={"text", "image"} <= set(known.tasks))
+    return Base(
+        name,
+        folder,
+        image_optional={"text", "image"} <= set(known.tasks),
+        repo=None if known.base is None else known.base.repo,
+        licence=next((each.name for each in known.licences if each.part == "base"), known.licence),
+    )
 
 
 def transformer_config(base: Base) -> Config:

@@ -16,6 +16,7 @@ from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
 
 CONFIG_FILE = "config.toml"
+CARD_FILE = "README.md"
 CHECKPOINTS = "checkpoints"
 _LOCK = ".lock"
 

@@ -11,14 +11,16 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from server.files import write_file
 from server.training.lora.bases import find_base, load_base, transformer_config
 from server.training.lora.batches import make_batch
+from server.training.lora.card import model_card
 from server.training.lora.checkpoints import WEIGHTS_FILE, Checkpoints
 from server.training.lora.config import TrainingConfig
 from server.training.lora.data import TrainingData
 from server.training.lora.devices import compute_dtype, make_accelerator, passes_of_each
 from server.training.lora.errors import TrainingError
-from server.training.lora.folder import CHECKPOINTS, CONFIG_FILE, own_folder, result_metadata
+from server.training.lora.folder import CARD_FILE, CHECKPOINTS, CONFIG_FILE, own_folder, result_metadata
 from server.training.lora.interruption import Interruption
 from server.training.lora.learner import Learner
 from server.training.lora.memory import TrainingMemory
@@ -261,7 +263,11 @@ class Trainer:
     def _write_result(self) -> Path:
         path = self.config.out / WEIGHTS_FILE
         if self.is_main:
-            write_rgba_weights(self._learner.adapter.released_weights(), path, self._metadata())
+            metadata = self._metadata()
+            write_rgba_weights(self._learner.adapter.released_weights(), path, metadata)
+            card = model_card(metadata, base_repo=self._base.repo, base_licence=self._base.licence)
+            if not (self.config.out / CARD_FILE).exists():  # people write in it
+                write_file(self.config.out / CARD_FILE, card.encode())
         self.accelerator.wait_for_everyone()
         return path
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from server.training.lora.bases import Base
+from server.training.lora.card import model_card
 from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
+from server.training.lora.folder import result_metadata
 from server.training.lora.trainer import Trainer
+from server.transpixar import TransPixarPipeline
 from tests.server.training.prepared_clips import BUCKETS, write_cache
 from tests.tiny_model import write_tiny_model
 
@@ -60,6 +65,36 @@ def test_the_loss_of_the_alpha_half_falls(settings: dict, tmp_path: Path) -> Non
     assert [row["iteration"] for row in rows] == list(range(1, 61))
     begin, end = (sum(row["alpha"] for row in part) / 10 for part in (rows[:10], rows[-10:]))
     assert end < 0.9 * begin
+
+
+def test_the_result_has_a_model_card_that_the_hub_reads(settings: dict, tmp_path: Path) -> None:
+    train(settings, tmp_path, iterations=2, data_licence="CC0 | my own")
+    file = tmp_path / "run" / "README.md"
+    card = ModelCard.load(file)
+    assert card.data.library_name == "diffusers"
+    assert card.data.pipeline_tag == "text-to-video"
+    assert card.data.license == "other"
+    assert "Training clips: CC0 | my own." in card.text
+    assert "| lora_alpha | 8.0 |" in card.text
+    # And what the card says loads: the strength comes from the file's header.
+    pipe = TransPixarPipeline.from_pretrained(settings["base"], rgba_lora=tmp_path / "run")
+    assert pipe.transformer.peft_config["rgba"].lora_alpha == 8.0
+    # What a person wrote in it stays.
+    file.write_text("mine", "utf-8")
+    train(settings, tmp_path, iterations=2, data_licence="CC0 | my own")
+    assert file.read_text("utf-8") == "mine"
+
+
+def test_a_base_of_the_hub_is_named_in_the_card() -> None:
+    base = Base("cogvideox-5b", Path("nowhere"), repo="zai-org/CogVideoX-5b", licence="CogVideoX LICENSE")
+    metadata = result_metadata(
+        TrainingConfig(cache=Path("c"), out=Path("o")), base, task="image", rgb="straight", iteration=7
+    )
+    card = ModelCard(model_card(metadata, base_repo=base.repo, base_licence=base.licence))
+    assert card.data.base_model == "zai-org/CogVideoX-5b"
+    assert card.data.pipeline_tag == "image-to-video"
+    assert "Base model: CogVideoX LICENSE." in card.text
+    assert "the licence was not given" in card.text
 
 
 def test_a_killed_run_goes_on_with_the_same_losses_and_weights(settings: dict, tmp_path: Path) -> None:
