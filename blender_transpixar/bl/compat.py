@@ -74,6 +74,30 @@ def strip_content_start(strip: Any) -> int:
     return int(strip.content_start if hasattr(strip, "content_start") else strip.frame_start)
 
 
+def strip_cuts(strip: Any) -> tuple[int, int]:
+    """How many frames of a strip's content its left and its right handle cut off; fewer than 0 where they hold one."""
+    if hasattr(strip, "left_handle_offset"):
+        return int(strip.left_handle_offset), int(strip.right_handle_offset)
+    return int(strip.frame_offset_start), int(strip.frame_offset_end)
+
+
+def set_strip_cuts(strip: Any, cuts: tuple[int, int]) -> None:
+    """Cut that many frames off a strip's content at both ends."""
+    names = ("left_handle_offset", "right_handle_offset")
+    if not hasattr(strip, names[0]):
+        names = ("frame_offset_start", "frame_offset_end")
+    for name, frames in zip(names, cuts, strict=True):
+        setattr(strip, name, frames)
+
+
+def in_sequencer(scene: bpy.types.Scene) -> Any:
+    """A context manager in which the operators of the sequencer work on a scene."""
+    members: dict[str, Any] = {"scene": scene}
+    if _IS_5:
+        members["sequencer_scene"] = scene
+    return bpy.context.temp_override(**members)
+
+
 def compositor_tree(scene: bpy.types.Scene) -> Any:
     """The compositor's node tree; None where the scene has none, or does not use it."""
     if _IS_5:

@@ -1,5 +1,6 @@
 """A clip as an image strip in the sequencer."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .clip_keys import as_sequence, playback_of, plays_alike, remember_playback,
 from .places import check_scene
 from .provenance import remember_provenance
 
+_log = logging.getLogger(__package__)
 _CHANNELS = 128
 # How many frames after the strip's first element the clip itself begins; more than 0 when its first picture is held.
 _START = "transpixar_start"
@@ -91,15 +93,15 @@ def _build(
     holder = _edited(editor)
     start, end = shown[0][0], shown[-1][0] + 1
     channel = placement.channel or _free_channel(compat.strips(holder), start, end)
+    names = _names(sequence, shown)
     strip = compat.strips(holder).new_image(
         name=sequence.name,
-        filepath=path_for_blend_file(sequence.folder / sequence.file_name(shown[0][1])),
+        filepath=path_for_blend_file(sequence.folder / names[0]),
         channel=channel,
         frame_start=start,
         fit_method=placement.fit_method,
     )
-    for _, index in shown[1:]:
-        strip.elements.append(sequence.file_name(index))
+    _set_elements(strip, scene, names)
     strip.blend_type = _BLEND_TYPES[placement.blend]
     # In 8 bits, Blender 5 scales the hidden colours of transparent pixels into the edges.
     strip.use_float = True
@@ -125,8 +127,8 @@ def show_on_strip(strip: Any, clip: Clip, scene: bpy.types.Scene, before: Box) -
         names = [sequence.file_name(numbers.get(element.filename, 0)) for element in strip.elements]
     else:
         start = compat.strip_content_start(strip) + int(strip.get(_START, 0))
-        names = [sequence.file_name(index) for _, index in _shown(sequence, scene, start, playback_of(strip))]
-    _set_elements(strip, names)
+        names = _names(sequence, _shown(sequence, scene, start, playback_of(strip)))
+    _set_elements(strip, scene, names)
     strip.directory = path_for_blend_file(clip.folder) + "/"
     _refit(strip, before, Box.of(clip.sidecar.canvas, clip.sidecar.width, clip.sidecar.height), was, clip)
     remember_provenance(strip, clip)
@@ -208,10 +210,50 @@ def _size(clip: Clip) -> tuple[int, int]:
     return clip.sidecar.width, clip.sidecar.height
 
 
-def _set_elements(strip: Any, names: list[str]) -> None:
-    while len(strip.elements) > len(names):
+def _names(sequence: Sequence, shown: list[tuple[int, int]]) -> list[str]:
+    """The file of each scene frame."""
+    names = {index: sequence.file_name(index) for index in {index for _, index in shown}}
+    return [names[index] for _, index in shown]
+
+
+def _set_elements(strip: Any, scene: bpy.types.Scene, names: list[str]) -> None:
+    """Give a strip one element for each name; what is cut off at its ends stays cut off."""
+    if len(strip.elements) != len(names):
+        _set_element_count(strip, scene, len(names))
+    for element, name in zip(strip.elements, names, strict=True):
+        if element.filename != name:
+            element.filename = name
+
+
+def _set_element_count(strip: Any, scene: bpy.types.Scene, count: int) -> None:
+    """Give a strip as many elements as that, whichever files they name."""
+    # Blender copies all elements for each one that is appended: 12 s for 20,000 of them. This operator makes all at
+    # once, and needs no editor. Newer versions sort the files, so all are the same one.
+    editor = scene.sequence_editor
+    active, cut = editor.active_strip, compat.strip_cuts(strip)
+    folder, name = strip.directory, strip.elements[0].filename
+    editor.active_strip = strip
+    try:
+        with compat.in_sequencer(scene):
+            bpy.ops.sequencer.change_path(
+                directory=bpy.path.abspath(folder), relative_path=False, files=[{"name": name}] * count
+            )
+    except RuntimeError:
+        _log.debug("the operator cannot run here, so elements are appended", exc_info=True)
+    finally:
+        editor.active_strip = active
+    strip.directory = folder
+    if len(strip.elements) == count:
+        # What is shorter than what was cut off still shows one frame.
+        left = min(cut[0], count - 1)
+        compat.set_strip_cuts(strip, (left, min(cut[1], count - 1 - left)))
+        return
+    _append_or_pop_elements(strip, name, count)
+
+
+def _append_or_pop_elements(strip: Any, name: str, count: int) -> None:
+    """As _set_element_count, in a time that grows with the square of the count."""
+    while len(strip.elements) > count:
         strip.elements.pop(len(strip.elements) - 1)
-    for element, name in zip(strip.elements, names, strict=False):
-        element.filename = name
-    for name in names[len(strip.elements) :]:
+    while len(strip.elements) < count:
         strip.elements.append(name)

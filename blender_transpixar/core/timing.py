@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 
 class Speed(StrEnum):
@@ -91,13 +91,7 @@ class Timing:
 
     def index_at(self, scene_frame: int) -> int | None:
         """The clip's frame on a scene frame, or None where nothing is shown."""
-        order = self.order
-        position = floor((scene_frame - self.start) * self.rate)
-        if position < 0:
-            return order[0] if self.hold_before else None
-        if self.repeats is not None and position >= self.repeats * len(order):
-            return order[-1] if self.hold_after else None
-        return order[position % len(order)]
+        return next((index for _, index in self.shown(scene_frame, scene_frame)), None)
 
     def changes(self, runs: int = 1) -> Iterator[tuple[int, int]]:
         """The (scene frame, clip index) pairs at which another picture is due, in order, each scene frame once.
@@ -105,18 +99,28 @@ class Timing:
         For a clip that runs for ever, those of the first `runs` runs.
         """
         order = self.order
+        frame = self.start
         for position in range((self.repeats or runs) * len(order)):
-            frame = self.scene_frame_of(position)
+            following = self.scene_frame_of(position + 1)
             # A clip faster than the scene skips the frames that share a scene frame with a later one.
-            if frame < self.scene_frame_of(position + 1):
+            if frame < following:
                 yield frame, order[position % len(order)]
+            frame = following
 
     def shown(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The (scene frame, clip index) pairs of every scene frame from `first` to `last` that shows a picture."""
+        # Asked once, since a scene has thousands of frames and a clip may have as many.
+        order, rate = self.order, self.rate
+        after = None if self.repeats is None else self.repeats * len(order)
         for frame in range(first, last + 1):
-            index = self.index_at(frame)
-            if index is not None:
-                yield frame, index
+            position = (frame - self.start) * rate.numerator // rate.denominator
+            if position < 0:
+                if self.hold_before:
+                    yield frame, order[0]
+            elif after is None or position < after:
+                yield frame, order[position % len(order)]
+            elif self.hold_after:
+                yield frame, order[-1]
 
     @property
     def _run_length(self) -> int:

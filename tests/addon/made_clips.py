@@ -23,7 +23,7 @@ def png(width: int, height: int, pixel: Callable[[int, int], Pixel]) -> bytes:
 def frames_of(count: int, width: int = 16, height: int = 16) -> list[bytes]:
     """Frame n is a square of one colour in the middle, opaque, with that colour extended under a transparent border.
 
-    The red of frame n is 20 * n, so that a rendered picture tells which frame it shows.
+    The red of frame n is 20 * n (modulo 256), so that a rendered picture tells which frame it shows.
     """
 
     def square(red: int) -> bytes:
@@ -33,7 +33,7 @@ def frames_of(count: int, width: int = 16, height: int = 16) -> list[bytes]:
 
         return png(width, height, pixel)
 
-    return [square(20 * number) for number in range(1, count + 1)]
+    return [square(20 * number % 256) for number in range(1, count + 1)]
 
 
 def sidecar_for(

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from blender_transpixar.bl import compat
+from blender_transpixar.bl import strip as strips_of_ours
 from blender_transpixar.bl.provenance import provenance_of
 from blender_transpixar.bl.shown_clips import show_instead, showing_on_strip
+from blender_transpixar.bl.strip import StripPlacement
 from blender_transpixar.core.clip import Clip
 from tests.addon.made_clips import write_clip
 from tests.blender.over import BACKGROUNDS, DISC, disc, over_as_encoded, write_disc
@@ -166,3 +168,69 @@ def test_undone_nothing_is_left(scene: bpy.types.Scene, tmp_path: Path):
     assert len(list(compat.all_strips(bpy.context.scene))) == 1
     bpy.ops.ed.undo()
     assert list(compat.all_strips(bpy.context.scene)) == []
+
+
+def never(*_) -> None:
+    raise AssertionError("elements are made one by one")
+
+
+def test_a_strip_of_20_000_frames_is_one_strip_and_made_at_once(
+    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Blender copies all elements for each one that is appended.
+    monkeypatch.setattr(strips_of_ours, "_append_or_pop_elements", never)
+    scene.frame_end = 20_000
+    clip = write_clip(tmp_path, count=3, fps=3)
+    for strip in (place(clip, repeat="FOREVER"), place(clip, hold_last=True)):
+        assert compat.strip_range(strip) == (START, 20_001)
+        assert len(strip.elements) == 20_001 - START
+    names = [element.filename for element in next(compat.all_strips(scene)).elements]
+    run = [name for name in ("0001.png", "0002.png", "0003.png") for _ in range(8)]
+    assert names == (run * (len(names) // 24 + 1))[: len(names)]
+    assert len(list(compat.all_strips(scene))) == 2
+
+
+def test_where_blender_cannot_make_them_at_once_the_strip_is_the_same(
+    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clip = write_clip(tmp_path, count=3)
+    at_once = place(clip, repeat="FOREVER")
+
+    def in_sequencer(scene: bpy.types.Scene):
+        raise RuntimeError("Operator bpy.ops.sequencer.change_path.poll() failed")
+
+    monkeypatch.setattr(compat, "in_sequencer", in_sequencer)
+    one_by_one = place(clip, repeat="FOREVER")
+    assert compat.strip_range(at_once) == compat.strip_range(one_by_one)
+    assert [each.filename for each in at_once.elements] == [each.filename for each in one_by_one.elements]
+    assert at_once.directory == one_by_one.directory
+
+
+def test_what_is_active_in_the_sequencer_stays_so_while_another_strip_is_made(
+    scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cut = bpy.data.scenes.new("Cut")
+    mine = below(cut)
+    cut.sequence_editor.active_strip = mine
+    monkeypatch.setattr(strips_of_ours, "_append_or_pop_elements", never)
+    clip = Clip.open(write_clip(tmp_path, count=3))
+    # As on the timer, which has no window.
+    with bpy.context.temp_override(window=None, area=None, region=None):
+        strip = strips_of_ours.place_strip(clip, cut, StripPlacement(frame_start=5))
+    assert compat.strip_range(strip) == (5, 14)
+    assert len(strip.elements) == 9
+    assert cut.sequence_editor.active_strip == mine
+    assert list(compat.all_strips(scene)) == []
+
+
+def test_cuts_stay_when_a_clip_of_another_length_is_shown_and_one_frame_at_least(
+    scene: bpy.types.Scene, tmp_path: Path
+):
+    strip = place(write_clip(tmp_path / "raw", count=6), speed="FRAMES")
+    compat.set_strip_cuts(strip, (2, 1))
+    assert compat.strip_range(strip) == (12, 15)
+    show_instead(showing_on_strip(strip), Clip.open(write_clip(tmp_path / "longer", count=9)), scene)
+    assert compat.strip_range(strip) == (12, 18)
+    show_instead(showing_on_strip(strip), Clip.open(write_clip(tmp_path / "shorter", count=2)), scene)
+    assert compat.strip_range(strip) == (11, 12)
+    assert strip.elements[1].filename == "0002.png"
