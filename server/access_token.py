@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
 
+from server.files import new_file
 from server.startup import StartFailure
 
 VARIABLE = "TRANSPIXAR_TOKEN"
@@ -51,24 +51,14 @@ def _of_file(file: Path) -> str:
 def _create(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        if os.path.lexists(file):
+            return
+        with new_file(file) as partial:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as output:
+                output.write(secrets.token_urlsafe(32) + "\n")
     except OSError as error:
-        raise _not_made(file, error) from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as output:
-            output.write(secrets.token_urlsafe(32) + "\n")
-            output.flush()
-            os.fsync(output.fileno())
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            file.unlink()
-        raise _not_made(file, error) from error
-
-
-def _not_made(file: Path, error: OSError) -> TokenUnreadable:
-    return TokenUnreadable(f"The token file {file} cannot be made ({error.strerror}); choose another.")
+        raise TokenUnreadable(f"The token file {file} cannot be made ({error.strerror}); choose another.") from error
 
 
 def _checked(token: str, source: str) -> str:

@@ -63,11 +63,12 @@ def claim(data_dir: Path) -> Iterator[None]:
 def recorded(data_dir: Path, server: RunningServer) -> Iterator[None]:
     """Have `server.json` tell of `server` while the block runs. What a killed server has left there is replaced."""
     file = data_dir / _RECORD
-    _write(file, asdict(server))
     # The folder to run in: `python -m server` finds the package there, installed or not.
     folder = Path(__file__).resolve().parent.parent
-    _write(data_dir / _INSTALLATION, {"python": sys.executable, "folder": str(folder)})
     try:
+        _write(data_dir / _INSTALLATION, {"python": sys.executable, "folder": str(folder)})
+        # Last: whoever finds this one calls the server.
+        _write(file, asdict(server))
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InvalidLibraryError
-from .saving import os_errors_as_sentences, temporary_path, write_synced
+from .saving import os_errors_as_sentences, replace_file
 
 FILE_NAME = "blender_assets.cats.txt"
 ROOT = "TransPixar"
@@ -97,9 +97,7 @@ def ensure_catalog(library: Path, kind: str) -> str:
         except InvalidLibraryError as error:
             raise _unreadable(path) from error
         if new_text != text:
-            temporary = temporary_path(path)
-            write_synced(temporary, new_text.encode())
-            temporary.replace(path)
+            replace_file(path, new_text.encode())
     return catalog_id
 
 

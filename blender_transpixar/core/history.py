@@ -14,7 +14,7 @@ from typing import Any
 from .errors import TransPixarError, from_os_error
 from .file_lock import FileLock
 from .history_entry import Entry, KeptClip, is_key
-from .saving import sync_folder, temporary_path, write_synced
+from .saving import replace_file, sync_folder
 
 _SUFFIX = ".json"
 _PICTURE_SUFFIX = ".rgba"
@@ -120,14 +120,7 @@ class History:
             raise from_os_error(error, self.folder, _ELSEWHERE) from error
 
     def _write(self, entry: Entry) -> None:
-        path = self._path(entry.key)
-        temporary = temporary_path(path)
-        try:
-            write_synced(temporary, json.dumps(entry.to_json(), indent=1, default=str).encode())
-            temporary.replace(path)
-            sync_folder(self.folder)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(self._path(entry.key), json.dumps(entry.to_json(), indent=1, default=str).encode())
 
     def _changing(self) -> FileLock:
         return FileLock(self.folder / "changing.lock")

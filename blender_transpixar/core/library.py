@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .clip import SIDECAR_SUFFIX, Clip
 from .errors import InvalidClipError
-from .saving import make_temporary_folder, move_into_place, os_errors_as_sentences
+from .saving import make_temporary_folder, move_into_place, os_errors_as_sentences, write_synced
 
 ASSET_SUFFIX = ".blend"
 
@@ -76,5 +76,5 @@ def _copy(clip: Clip, folder: Path) -> None:
                 f"{name} in {clip.folder} is not the frame that was made: it was changed or is damaged. "
                 "Generate the clip again, then keep it."
             )
-        (folder / name).write_bytes(data)
-    shutil.copyfile(clip.sidecar_path, folder / clip.sidecar_path.name)
+        write_synced(folder / name, data)
+    write_synced(folder / clip.sidecar_path.name, clip.sidecar_path.read_bytes())

@@ -23,7 +23,7 @@ from .errors import InvalidLibraryError, TransPixarError
 from .file_lock import FileLock
 from .history import History
 from .history_entry import Entry, EntryState
-from .saving import sync_folder, temporary_path, write_synced
+from .saving import replace_file, sync_folder
 
 CLIPS, LIBRARY, HISTORY = KINDS = ("clips", "library", "history")
 _LOCK = ".moving.lock"
@@ -68,11 +68,7 @@ class Moved:
             if piece:
                 self._renamed[root][piece] = name
         record = {"format_version": 1, "moved": [{"from": k, "renamed": v} for k, v in self._renamed.items()]}
-        path = self._folder / _RECORD
-        temporary = temporary_path(path)
-        write_synced(temporary, json.dumps(record, indent=1).encode())
-        temporary.replace(path)
-        sync_folder(self._folder)
+        replace_file(self._folder / _RECORD, json.dumps(record, indent=1).encode())
 
 
 @dataclass
@@ -189,9 +185,7 @@ class Move:
             except (InvalidLibraryError, UnicodeDecodeError):
                 pass
             else:
-                temporary = temporary_path(target)
-                write_synced(temporary, text.encode())
-                temporary.replace(target)
+                replace_file(target, text.encode())
                 file.unlink()
                 return
         for _ in self._move(file, LIBRARY, moved):

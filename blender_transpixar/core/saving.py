@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import DownloadError, TransPixarError, from_os_error
@@ -30,6 +30,18 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file, which takes the place of the one of its name when it is on the disk. Raises OSError."""
+    temporary = temporary_path(path)
+    try:
+        write_synced(temporary, data)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def move_into_place(temporary: Path, folder: Path) -> Path:
     """Rename to `folder`, or to `folder-2` and so on where something else stands: nothing is ever overwritten."""
     for attempt in range(1, 100):
@@ -45,11 +57,13 @@ def sync_folder(folder: Path) -> None:
     """Make a rename itself durable, where folders can be opened (not on Windows)."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # Some network disks cannot; what was renamed is there all the same.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

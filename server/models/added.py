@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from server.files import write_file
+from server.files import new_folder
 from server.models.checks import check_rgba_lora
 from server.models.configurations import describe_configurations
 from server.models.description import DESCRIPTION_FILE, ModelDescription, ModelFolderError
@@ -89,14 +89,10 @@ def write_description(description: ModelDescription, places: ModelPlaces) -> Pat
     """
     folder = places.models / description.name
     places.models.mkdir(parents=True, exist_ok=True)
-    folder.mkdir()
     text = json.dumps(description.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    try:
-        write_file(folder / DESCRIPTION_FILE, text.encode())
-    except OSError:
-        # An empty folder would keep the name from being used when there is room again.
-        folder.rmdir()
-        raise
+    # An empty folder would keep the name from being used again.
+    with new_folder(folder, places.models / f".{description.name}.partial") as partial:
+        (partial / DESCRIPTION_FILE).write_bytes(text.encode())
     return folder
 
 

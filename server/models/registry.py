@@ -112,7 +112,8 @@ class ModelRegistry:
         return [problem for problem in self._found.problems if problem not in before.problems]
 
     def _places(self) -> list[_Place]:
-        own = [] if self._models_folder is None else sorted(self._models_folder.glob(f"*/{DESCRIPTION_FILE}"))
+        # Those that begin with a dot are being written, or were when somebody was killed.
+        own = [] if self._models_folder is None else sorted(self._models_folder.glob(f"[!.]*/{DESCRIPTION_FILE}"))
         return [
             *(_Place(folder.resolve(), forgiven=False) for folder in self._first),
             *(_Place(file.parent.resolve(), forgiven=True) for file in own),

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blender_transpixar.core import history as history_module
+from blender_transpixar.core import saving
 from blender_transpixar.core.errors import FolderNotWritableError, TransPixarError
 from blender_transpixar.core.file_lock import FileLock
 from blender_transpixar.core.history import History
@@ -111,7 +112,8 @@ def killed_at(point: int) -> Iterator[None]:
         return call
 
     with (
-        mock.patch.object(history_module, "write_synced", write_synced),
+        mock.patch.object(saving, "write_synced", write_synced),
+        mock.patch.object(saving, "sync_folder", mortal(saving.sync_folder)),
         mock.patch.object(history_module, "sync_folder", mortal(history_module.sync_folder)),
         mock.patch.object(Path, "replace", mortal(Path.replace)),
         mock.patch.object(Path, "unlink", mortal(Path.unlink)),

@@ -57,6 +57,7 @@ class Checkpoints:
             write_rgba_weights(weights, partial / WEIGHTS_FILE, metadata)
             torch.save(dict(state), partial / STATE_FILE)
             sync(partial)
+            self._put_in_place(partial, final)
         # torch and safetensors do not raise OSError where a disk is full.
         except (RuntimeError, SafetensorError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -68,13 +69,23 @@ class Checkpoints:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        if final.exists():
-            shutil.rmtree(final)
-        partial.rename(final)
         sync_folder(self.folder)
         for old in self.all()[: -self._keep]:
             shutil.rmtree(old)
         return final
+
+    def _put_in_place(self, partial: Path, final: Path) -> None:
+        """Rename what is whole; what an earlier run has left under that name goes when this stands there."""
+        replaced = self.folder / f"{final.name}.replaced{_PARTIAL}"
+        if final.exists():
+            final.rename(replaced)
+        try:
+            partial.rename(final)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(final)
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
 
     def all(self) -> list[Path]:
         """All checkpoints, the oldest first."""

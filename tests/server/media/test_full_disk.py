@@ -31,10 +31,11 @@ def noise(count: int = 3) -> np.ndarray:
     return frames
 
 
+@pytest.mark.parametrize("limit", [1, 600, 4096, _LIMIT])
 @pytest.mark.parametrize("name", FORMATS)
-def test_no_format_leaves_what_is_not_whole(name: str, tmp_path: Path) -> None:
+def test_no_format_leaves_what_is_not_whole(name: str, limit: int, tmp_path: Path) -> None:
     target = tmp_path / "new" / f"clip{FORMATS[name].suffix}"
-    with file_limit(_LIMIT), pytest.raises(MediaError) as caught:
+    with file_limit(limit), pytest.raises(MediaError) as caught:
         export(stream_of(noise()), name, target)
 
     assert list(tmp_path.iterdir()) == []
