@@ -11,15 +11,17 @@ from ..core.errors import TransPixarError
 from ..core.playback import Playback
 from .material import Look
 
-# The rotation that turns the plane's front, its +Z, to each axis, upright where there is an upright.
+# The rotation that turns the plane's front, its -Y, to each axis, upright where there is an upright.
 _FACING = {
-    "+X": (pi / 2, 0.0, pi / 2),
-    "-X": (pi / 2, 0.0, -pi / 2),
-    "+Y": (pi / 2, 0.0, pi),
-    "-Y": (pi / 2, 0.0, 0.0),
-    "+Z": (0.0, 0.0, 0.0),
-    "-Z": (0.0, pi, 0.0),
+    "+X": (0.0, 0.0, pi / 2),
+    "-X": (0.0, 0.0, -pi / 2),
+    "+Y": (0.0, 0.0, pi),
+    "-Y": (0.0, 0.0, 0.0),
+    "+Z": (-pi / 2, 0.0, 0.0),
+    "-Z": (pi / 2, 0.0, pi),
 }
+# What turns it to where a camera's own picture would be: its front to the camera's +Z, its top to +Y.
+_AS_A_CAMERAS = Euler((-pi / 2, 0.0, 0.0))
 _WITHOUT_A_CAMERA = "-Y"
 
 
@@ -27,10 +29,11 @@ _WITHOUT_A_CAMERA = "-Y"
 class Placement:
     """Where a plane stands, when its clip begins and how it looks.
 
-    `location` is that of the centre of the whole picture in metres, `height` its height in metres, `frame_start` the
-    scene frame of its first picture. `align` is an axis ("-Y"), "CAM" or "CAM_AX", which is the axis nearest to where
-    the camera is; `track` keeps it turned to the camera. With `size_mode` "CAMERA" the plane fills the camera's view
-    ("FILL"), or is wholly inside of it ("FIT"), `distance` metres before the camera, and `track` lets it follow.
+    `location` is that of the middle of the whole picture's lower edge in metres, `height` its height in metres,
+    `frame_start` the scene frame of its first picture. `align` is an axis ("-Y"), "CAM" or "CAM_AX", which is the axis
+    nearest to where the camera is; `track` keeps it turned to the camera. With `size_mode` "CAMERA" the plane fills the
+    camera's view ("FILL"), or is wholly inside of it ("FIT"), `distance` metres before the camera, and `track` lets it
+    follow.
     """
 
     location: tuple[float, float, float]
@@ -53,11 +56,14 @@ class Placement:
         return (width, width / aspect) if by_width else (height * aspect, height)
 
 
-def stand(plane: Any, scene: bpy.types.Scene, placement: Placement) -> None:
-    """Move and turn a plane to where it stands. Raises TransPixarError where that takes a camera and there is none."""
+def stand(plane: Any, scene: bpy.types.Scene, placement: Placement, height: float) -> None:
+    """Move and turn a plane of that height in metres to where it stands.
+
+    Raises TransPixarError where that takes a camera and there is none.
+    """
     scene.view_layers[0].update()
     if placement.size_mode == "CAMERA":
-        _stand_before(_camera_of(scene), plane, scene, placement)
+        _stand_before(_camera_of(scene), plane, scene, placement, height)
         return
     plane.location = placement.location
     plane.rotation_euler = _rotation(scene, placement)
@@ -83,17 +89,19 @@ def _camera_frame(camera: Any, scene: bpy.types.Scene, distance: float) -> tuple
     return centre, max(xs) - min(xs), max(ys) - min(ys)
 
 
-def _stand_before(camera: Any, plane: Any, scene: bpy.types.Scene, placement: Placement) -> None:
+def _stand_before(camera: Any, plane: Any, scene: bpy.types.Scene, placement: Placement, height: float) -> None:
     centre, _, _ = _camera_frame(camera, scene, placement.distance)
+    lower = centre - Vector((0.0, height / 2, 0.0))
     # Cameras see the same whatever their scale is, so it is taken out.
     place, rotation, scale = camera.matrix_world.decompose()
     if placement.track:
         plane.parent = camera
         plane.matrix_parent_inverse = Matrix.Diagonal([1 / size if size else 1.0 for size in (*scale, 1.0)])
-        plane.location = centre
+        plane.location = lower
+        plane.rotation_euler = _AS_A_CAMERAS
     else:
-        plane.location = place + rotation @ centre
-        plane.rotation_euler = rotation.to_euler()
+        plane.location = place + rotation @ lower
+        plane.rotation_euler = (rotation @ _AS_A_CAMERAS.to_quaternion()).to_euler()
 
 
 def _rotation(scene: bpy.types.Scene, placement: Placement) -> Euler:
@@ -104,7 +112,7 @@ def _rotation(scene: bpy.types.Scene, placement: Placement) -> Euler:
         # Blender's importer lays planes flat then; smoke and fire stand upright.
         return Euler(_FACING[_WITHOUT_A_CAMERA])
     if placement.align == "CAM":
-        return camera.matrix_world.to_euler()
+        return (camera.matrix_world.to_quaternion() @ _AS_A_CAMERAS.to_quaternion()).to_euler()
     towards = camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, 1.0))
     axis = max(range(3), key=lambda each: abs(towards[each]))
     return Euler(_FACING[("+" if towards[axis] > 0 else "-") + "XYZ"[axis]])
@@ -113,9 +121,13 @@ def _rotation(scene: bpy.types.Scene, placement: Placement) -> Euler:
 def _track(plane: Any, camera: Any, align: str) -> None:
     """The constraints of Blender's own image planes."""
     if align == "CAM":
-        plane.constraints.new("COPY_ROTATION").target = camera
+        constraint = plane.constraints.new("COPY_ROTATION")
+        constraint.target = camera
+        # The camera's rotation, then the plane's own, which turns its front to the camera.
+        constraint.mix_mode = "BEFORE"
+        plane.rotation_euler = _AS_A_CAMERAS
     else:
         constraint = plane.constraints.new("LOCKED_TRACK")
         constraint.target = camera
-        constraint.track_axis = "TRACK_Z"
-        constraint.lock_axis = "LOCK_Y"
+        constraint.track_axis = "TRACK_NEGATIVE_Y"
+        constraint.lock_axis = "LOCK_Z"

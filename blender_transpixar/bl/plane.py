@@ -43,7 +43,7 @@ def _build(sequence: Sequence, scene: bpy.types.Scene, collection: bpy.types.Col
     plane = bpy.data.objects.new(sequence.name, _build_mesh(sequence.name, box, size, material))
     plane.visible_shadow = placement.look.shadows
     collection.objects.link(plane)
-    stand(plane, scene, placement)
+    stand(plane, scene, placement, size[1])
     if sequence.clip is not None:
         for thing in (plane, material, frames.image):
             remember_provenance(thing, sequence.clip)
@@ -54,11 +54,11 @@ def reshape(mesh: bpy.types.Mesh, before: Box, after: Box) -> None:
     """Let a plane's mesh show another part of the same whole picture, wherever it stands and however it was cut up."""
     if before == after or mesh.library is not None or not len(mesh.vertices):
         return
-    edges = (
-        ((before.left, before.right), (after.left, after.right)),
-        ((before.bottom, before.top), (after.bottom, after.top)),
-    )
-    for axis, (old, new) in enumerate(edges):
+    edges = {
+        0: ((before.left, before.right), (after.left, after.right)),
+        _up(mesh): ((before.bottom, before.top), (after.bottom, after.top)),
+    }
+    for axis, (old, new) in edges.items():
         places = [vertex.co[axis] for vertex in mesh.vertices]
         low, size = min(places), max(places) - min(places)
         if not size:
@@ -70,12 +70,22 @@ def reshape(mesh: bpy.types.Mesh, before: Box, after: Box) -> None:
     mesh.update()
 
 
+def _up(mesh: bpy.types.Mesh) -> int:
+    """The axis along which the picture's height lies: Z; Y in the planes of earlier versions, which lay flat."""
+    ys, zs = ([vertex.co[axis] for vertex in mesh.vertices] for axis in (1, 2))
+    return 2 if max(zs) - min(zs) >= max(ys) - min(ys) else 1
+
+
 def _build_mesh(name: str, box: Box, size: tuple[float, float], material: bpy.types.Material) -> bpy.types.Mesh:
-    """A quad, the picture filling it; its origin is the centre of the whole picture of `size` metres (X, Y)."""
+    """A quad that stands upright and faces -Y, the picture of `size` metres (X, Z) filling it.
+
+    Its origin is the middle of the whole picture's lower edge. Blender rotates what is dragged in to what it is dropped
+    on, so an upright pose in the object's rotation would be lost there.
+    """
     mesh = bpy.data.meshes.new(name)
     left, right = box.left * size[0], box.right * size[0]
-    bottom, top = box.bottom * size[1], box.top * size[1]
-    corners = ((left, bottom, 0.0), (right, bottom, 0.0), (right, top, 0.0), (left, top, 0.0))
+    bottom, top = (box.bottom + 0.5) * size[1], (box.top + 0.5) * size[1]
+    corners = ((left, 0.0, bottom), (right, 0.0, bottom), (right, 0.0, top), (left, 0.0, top))
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     places = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     for loop, place in zip(mesh.uv_layers.new(name="UVMap").data, places, strict=True):

@@ -15,7 +15,7 @@ from .placing import PlaceClip, is_choosing_a_file
 
 _LOCATION = FloatVectorProperty(
     name="Location",
-    description="Where the plane's centre stands; the 3D cursor when it is not given",
+    description="Where the middle of the plane's lower edge stands; at the 3D cursor when it is not given",
     subtype="TRANSLATION",
     size=3,
     options={"SKIP_SAVE"},

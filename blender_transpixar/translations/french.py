@@ -549,7 +549,7 @@ TEXTS: dict[str, str] = {
     "What the clip becomes": "Ce que devient le clip",
     "What the clip is written as": "Comment le clip est écrit",
     "What to begin the new clip with": "Par quoi commencer le nouveau clip",
-    "Where the plane's centre stands; the 3D cursor when it is not given": "Où se tient le centre du plan ; sinon au curseur 3D",
+    "Where the middle of the plane's lower edge stands; at the 3D cursor when it is not given": "Où se tient le milieu du bord inférieur du plan ; sinon au curseur 3D",
     "Which of the wish's clips, counted from 1; 0 means the first that was not placed yet": "Lequel des clips demandés, compté à partir de 1 ; 0 désigne le premier qui n'a pas encore été placé",
     "Without this the model is not downloaded and not used": "Sans cela, le modèle n'est ni téléchargé ni utilisé",
 }

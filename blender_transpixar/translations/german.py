@@ -560,7 +560,7 @@ TEXTS: dict[str, str] = {
     "What the clip becomes": "Was aus dem Clip wird",
     "What the clip is written as": "Als was der Clip geschrieben wird",
     "What to begin the new clip with": "Womit der neue Clip begonnen wird",
-    "Where the plane's centre stands; the 3D cursor when it is not given": "Wo die Mitte der Ebene steht; ohne Angabe der 3D-Cursor",
+    "Where the middle of the plane's lower edge stands; at the 3D cursor when it is not given": "Wo die Mitte der Unterkante der Ebene steht; ohne Angabe am 3D-Cursor",
     "Which of the wish's clips, counted from 1; 0 means the first that was not placed yet": "Welcher der gewünschten Clips, ab 1 gezählt; 0 meint den ersten, der noch nicht platziert ist",
     "Without this the model is not downloaded and not used": "Ohne dies wird das Modell weder heruntergeladen noch benutzt",
 }

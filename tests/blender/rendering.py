@@ -12,11 +12,11 @@ SIZE = 64
 
 
 def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8) -> None:
-    """A camera looking along +Y at a view exactly 1 m high, a transparent film, colours as they are."""
+    """A camera looking along +Y at the lowest metre above the ground; a transparent film, colours as they are."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.type = "ORTHO"
     camera.data.ortho_scale = 1.0
-    camera.location = (0.0, -5.0, 0.0)
+    camera.location = (0.0, -5.0, 0.5)
     camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
     scene.collection.objects.link(camera)
     scene.camera = camera

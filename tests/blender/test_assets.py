@@ -57,6 +57,17 @@ def test_a_kept_clip_is_an_asset_with_all_that_the_browser_shows(library: Path, 
     assert asset.catalog_id in (library / FILE_NAME).read_text()
 
 
+def test_it_stands_on_what_it_is_dropped_on_whatever_turns_it(library: Path, tmp_path: Path):
+    plane = append(kept(tmp_path, library))
+    # What Blender does with an asset that is dropped on the floor: it gives it the floor's rotation.
+    plane.location, plane.rotation_euler = (3.0, 2.0, 0.0), (0.0, 0.0, 0.0)
+    bpy.context.view_layer.update()
+    corners = [plane.matrix_world @ vertex.co for vertex in plane.data.vertices]
+    assert [round(corner.z, 5) for corner in corners] == [0.0, 0.0, 1.0, 1.0]
+    assert {round(corner.y, 5) for corner in corners} == {2.0}
+    assert round(sum(corner.x for corner in corners) / 4, 5) == 3.0
+
+
 def test_the_picture_is_the_fullest_frame_over_dark(library: Path, tmp_path: Path):
     clip = Clip.open(write_clip(tmp_path / "clips", count=3))
     with bpy.data.libraries.load(str(keep_as_asset(clip, library))) as (_, wanted):

@@ -97,23 +97,23 @@ def test_files_need_not_be_numbered_from_one(scene: bpy.types.Scene, tmp_path: P
     assert shown_clip_frame(render(scene, 4, tmp_path / "out.png")) == 2
 
 
-def test_it_stands_upright_at_the_cursor_one_metre_high(scene: bpy.types.Scene, tmp_path: Path):
+def test_it_stands_on_the_cursor_one_metre_high(scene: bpy.types.Scene, tmp_path: Path):
     scene.cursor.location = (1.0, 2.0, 3.0)
     plane = place(write_clip(tmp_path, width=32, height=16))
     bpy.context.view_layer.update()
     assert tuple(plane.location) == (1.0, 2.0, 3.0)
-    assert tuple(round(size, 5) for size in plane.dimensions) == (2.0, 1.0, 0.0)
+    assert tuple(round(size, 5) for size in plane.dimensions) == (2.0, 0.0, 1.0)
     top_right = plane.matrix_world @ plane.data.vertices[2].co
-    assert tuple(round(value, 5) for value in top_right) == (2.0, 2.0, 3.5)
+    assert tuple(round(value, 5) for value in top_right) == (2.0, 2.0, 4.0)
     assert plane.select_get() and bpy.context.view_layer.objects.active == plane
 
 
 def test_arguments_say_where_and_when(scene: bpy.types.Scene, tmp_path: Path):
     plane = place(write_clip(tmp_path), height=2.0, frame_start=100, location=(5.0, 0.0, 0.0))
     assert plane.location.x == 5.0
-    assert plane.dimensions.y == pytest.approx(2.0)
+    assert plane.dimensions.z == pytest.approx(2.0)
     set_up(scene, samples=1)
-    plane.location.x = 0.0
+    plane.location = (0.0, 0.0, -0.5)
     assert render(scene, 99, tmp_path / "out.png")[MIDDLE][3] == 0.0
     assert render(scene, 100, tmp_path / "out.png")[MIDDLE][3] == 1.0
 
@@ -218,8 +218,16 @@ def camera_at(scene: bpy.types.Scene, location, rotation) -> bpy.types.Object:
 
 
 def front_of(plane: bpy.types.Object) -> np.ndarray:
+    """Where a plane, or a camera's picture, faces."""
     bpy.context.view_layer.update()
-    return np.array(plane.matrix_world.col[2][:3]).round(4)
+    columns = plane.matrix_world.col
+    return np.array(columns[2][:3] if plane.type == "CAMERA" else [-value for value in columns[1][:3]]).round(4)
+
+
+def top_of(plane: bpy.types.Object) -> np.ndarray:
+    """Where the upper edge of a plane, or of a camera's picture, points."""
+    bpy.context.view_layer.update()
+    return np.array(plane.matrix_world.col[1 if plane.type == "CAMERA" else 2][:3]).round(4)
 
 
 def test_it_faces_the_camera(scene: bpy.types.Scene, tmp_path: Path):
@@ -228,11 +236,29 @@ def test_it_faces_the_camera(scene: bpy.types.Scene, tmp_path: Path):
     assert tuple(front_of(place(clip))) == (1.0, 0.0, 0.0)
     turned = place(clip, align_axis="CAM")
     np.testing.assert_allclose(front_of(turned), front_of(camera), atol=1e-4)
-    assert tuple(front_of(place(clip, align_axis="-Z"))) == (0.0, 0.0, -1.0)
+    np.testing.assert_allclose(top_of(turned), top_of(camera), atol=1e-4)
     tracking = place(clip, align_axis="CAM", align_track=True)
     camera.rotation_euler.z += 1.0
     np.testing.assert_allclose(front_of(tracking), front_of(camera), atol=1e-4)
+    np.testing.assert_allclose(top_of(tracking), top_of(camera), atol=1e-4)
     assert not np.allclose(front_of(turned), front_of(camera), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("axis", "front", "top"),
+    [
+        ("+X", (1, 0, 0), (0, 0, 1)),
+        ("-X", (-1, 0, 0), (0, 0, 1)),
+        ("+Y", (0, 1, 0), (0, 0, 1)),
+        ("-Y", (0, -1, 0), (0, 0, 1)),
+        ("+Z", (0, 0, 1), (0, 1, 0)),
+        ("-Z", (0, 0, -1), (0, 1, 0)),
+    ],
+)
+def test_it_faces_an_axis(scene: bpy.types.Scene, tmp_path: Path, axis: str, front: tuple, top: tuple):
+    plane = place(write_clip(tmp_path), align_axis=axis)
+    np.testing.assert_allclose(front_of(plane), front, atol=1e-4)
+    np.testing.assert_allclose(top_of(plane), top, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["PERSP", "ORTHO"])
@@ -259,7 +285,7 @@ def test_fit_shows_all_of_it_and_fill_leaves_no_gap(scene: bpy.types.Scene, tmp_
     camera_at(scene, (0.0, -5.0, 0.0), (np.pi / 2, 0.0, 0.0))
     clip = write_clip(tmp_path, width=16, height=8)
     fill, fit = (place(clip, size_mode="CAMERA", fill_mode=mode, distance=5.0) for mode in ("FILL", "FIT"))
-    assert fill.dimensions.y == pytest.approx(fit.dimensions.x)
+    assert fill.dimensions.z == pytest.approx(fit.dimensions.x)
     assert fill.dimensions.x == pytest.approx(2 * fit.dimensions.x)
 
 
@@ -329,9 +355,9 @@ def test_a_version_that_was_cropped_stays_in_its_place(scene: bpy.types.Scene, t
     box = {"width": 2 * DISC, "height": 2 * DISC, "x": DISC, "y": DISC}
     show_instead(showing_on(plane), Clip.open(write_disc(tmp_path / "cropped", canvas=box)), scene)
     corners = [tuple(vertex.co) for vertex in plane.data.vertices]
-    np.testing.assert_allclose(corners, [(0, -0.5, 0), (0.5, -0.5, 0), (0.5, 0, 0), (0, 0, 0)], atol=1e-6)
+    np.testing.assert_allclose(corners, [(0, 0, 0), (0.5, 0, 0), (0.5, 0, 0.5), (0, 0, 0.5)], atol=1e-6)
     show_instead(showing_on(plane), Clip.open(whole), scene)
-    np.testing.assert_allclose(plane.data.vertices[0].co, (-0.5, -0.5, 0.0), atol=1e-6)
+    np.testing.assert_allclose(plane.data.vertices[0].co, (-0.5, 0.0, 0.0), atol=1e-6)
     assert playback_of(showing_on(plane).texture) == Playback(reverse=True, repeats=FOR_EVER)
 
 
@@ -357,7 +383,7 @@ def test_what_is_not_given_comes_from_the_panel(scene: bpy.types.Scene, tmp_path
     settings = scene.transpixar.placement
     settings.height, settings.align_axis = 3.0, "+X"
     plane = place(write_clip(tmp_path), align_axis="-Y")
-    assert plane.dimensions.y == pytest.approx(3.0)
+    assert plane.dimensions.z == pytest.approx(3.0)
     assert tuple(front_of(plane)) == (0.0, -1.0, 0.0)
 
 
@@ -422,3 +448,19 @@ def test_a_plane_counts_as_blender_does_and_says_so_where_blender_cannot(scene: 
     assert bpy.ops.transpixar.place_strip(filepath=str(tmp_path / "negative" / "a_0000.png")) == {"FINISHED"}
     strip = scene.sequence_editor.active_strip
     assert [element.filename for element in strip.elements] == ["a_-0001.png", "a_0000.png", "a_0001.png"]
+
+
+def test_a_plane_of_an_earlier_version_shows_another_part_in_its_place(scene: bpy.types.Scene, tmp_path: Path):
+    set_up(scene, samples=1)
+    plane = place(write_disc(tmp_path / "whole"))
+    # As planes were: flat, from their centre, with the upright pose in the rotation.
+    for vertex in plane.data.vertices:
+        x, _, z = vertex.co
+        vertex.co = (x, z - 0.5, 0.0)
+    plane.location, plane.rotation_euler = (0.0, 0.0, 0.5), (np.pi / 2, 0.0, 0.0)
+    box = {"width": 2 * DISC, "height": 2 * DISC, "x": DISC, "y": DISC}
+    show_instead(showing_on(plane), Clip.open(write_disc(tmp_path / "cropped", canvas=box)), scene)
+    alpha = render(scene, START, tmp_path / "out.png")[..., 3]
+    assert alpha[3 * SIZE // 4, 3 * SIZE // 4] == 1.0
+    assert alpha[: SIZE // 2 - 1].max() == 0.0
+    assert alpha[:, : SIZE // 2 - 1].max() == 0.0
