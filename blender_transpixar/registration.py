@@ -9,6 +9,7 @@ from .bl import (
     collect,
     known_clips,
     known_models,
+    occupied,
     previews,
     pump,
     server,
@@ -160,6 +161,7 @@ def unregister() -> None:
     known_models.forget()
     pump.stop()
     clip_queue.forget()
+    occupied.forget()
     previews.clear()
     prompt_presets.withdraw_shipped_presets()
     menus.remove_from_menus()

@@ -16,7 +16,7 @@ from ..core.moving import HISTORY
 from ..core.wish import Wish
 from . import pump, undo
 from .guard import sentence_of
-from .occupied import is_blender_occupied
+from .occupied import must_wait
 from .target import Target
 
 # A courier that is killed again and again is not a coincidence.
@@ -89,7 +89,7 @@ def _on_end(wish: Wish, target: Target | None, generation: Generation) -> bool:
         wish.restarts += 1
         if wish.restarts <= _MOST_RESTARTS:
             return _start_again(wish, target)
-    return target is None or not wish.entry.unplaced or _place(wish, target)
+    return target is None or not wish.entry.unplaced or _place(wish, target, generation)
 
 
 def _start_again(wish: Wish, target: Target | None) -> bool:
@@ -100,9 +100,9 @@ def _start_again(wish: Wish, target: Target | None) -> bool:
     return True
 
 
-def _place(wish: Wish, target: Target) -> bool:
-    """Place the first clip; False while Blender is in the middle of something."""
-    if is_blender_occupied():
+def _place(wish: Wish, target: Target, generation: Generation) -> bool:
+    """Place the first clip; False while Blender is in the middle of something that has to be waited for."""
+    if must_wait(generation):
         return False
     clip = wish.entry.clips[0]
     try:

@@ -15,7 +15,7 @@ from ..core.errors import InvalidClipError, TransPixarError
 from ..core.request import ClipRequest
 from . import compat, pump, undo
 from .clip_image import show_frames
-from .occupied import is_blender_occupied
+from .occupied import must_wait
 from .places import check_own
 from .provenance import provenance_of, remember_provenance
 from .shown_clips import Showing, StripShowing, box_of, show_instead, showing_on, showing_on_strip
@@ -90,7 +90,7 @@ class Replacement(Target):
         """Show what came, unless Blender is in the middle of something; False asks to be called again."""
         if delivery.path is None:
             return True
-        if is_blender_occupied():
+        if must_wait(delivery):
             return False
         try:
             self._show(delivery.path)

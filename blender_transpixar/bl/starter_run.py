@@ -17,7 +17,7 @@ from .asset_clip import keep_as_asset
 from .asset_library import refresh_browsers
 from .guard import sentence_of
 from .inputs import RequestFiles
-from .occupied import is_blender_occupied
+from .occupied import must_wait
 
 # Failures that say nothing about the other clips.
 _OF_ONE_CLIP = ("model_failed", JobFailedError.code, InvalidClipError.code)
@@ -77,7 +77,7 @@ class StarterRun:
             pump.follow(self.generation, self._arrived, shown=False)
 
     def _arrived(self, generation: Generation) -> bool:
-        if is_blender_occupied():
+        if must_wait(generation):
             return False
         self._take(generation)
         self._go_on(bpy.context)

@@ -8,7 +8,7 @@ from bpy.props import StringProperty
 from .. import preferences
 from ..bl import pump, undo
 from ..bl.finishing import finishing_from
-from ..bl.occupied import is_blender_occupied
+from ..bl.occupied import must_wait
 from ..bl.shown_clips import AnyShowing, all_showing, show_instead, showing_on
 from ..bl.subject import chosen_or_subject
 from ..bl.target import Target
@@ -118,7 +118,7 @@ class _Target(Target):
         """Show it unless Blender is in the middle of something; False asks to be called again."""
         if delivery.path is None:
             return True
-        if is_blender_occupied():
+        if must_wait(delivery):
             return False
         try:
             self.show(delivery)

@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..bl import starter_run
+from ..bl import occupied, starter_run
 from ..bl.asset_library import registered
 from ..bl.starter_run import StarterRun
 from ..bl.subject import subject
@@ -52,6 +52,8 @@ def _draw_starter(layout: Any, context: bpy.types.Context) -> None:
     else:
         layout.progress(factor=run.fraction, text=_doing(run))
         layout.operator(TRANSPIXAR_OT_cancel_starter_library.bl_idname, icon="CANCEL")
+        if waits := occupied.reason(run.generation):
+            draw_sentence(layout, context, waits, icon="TIME")
     if run is not None:
         for problem in run.problems:
             draw_sentence(layout.box(), context, problem, icon="ERROR")

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from ..bl import pump
+from ..bl import occupied, pump
 from ..bl.subject import subject
 from ..bl.wording import in_words
 from ..core.clip import Clip
@@ -115,6 +115,8 @@ def _draw_outcome(layout: Any, context: bpy.types.Context, delivery: Delivery) -
         layout.label(text=exported.format(name=delivery.path.name), icon="CHECKMARK", translate=False)
     elif delivery.cancelled:
         layout.label(text="Cancelled", icon="INFO")
+    if waits := occupied.reason(delivery):
+        draw_sentence(layout, context, waits, icon="TIME")
 
 
 PANELS = panels_of(FinishSection)

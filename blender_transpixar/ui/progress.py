@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from ..bl import previews
+from ..bl import occupied, previews
 from ..bl.wording import in_words
 from ..core.generation import Generation, Outcome
 from ..operators.cancel import TRANSPIXAR_OT_cancel
@@ -32,5 +32,7 @@ def _draw_outcome(layout: Any, context: bpy.types.Context, generation: Generatio
         layout.label(text=text, icon="CHECKMARK", translate=False)
     elif generation.outcome is Outcome.CANCELLED:
         layout.label(text="Cancelled", icon="INFO")
+    if waits := occupied.reason(generation):
+        draw_sentence(layout, context, waits, icon="TIME")
     for warning in generation.warnings:
         draw_sentence(layout, context, warning, icon="ERROR")

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from ..bl import clip_queue, previews
+from ..bl import clip_queue, occupied, previews
 from ..bl.wording import in_words
 from ..core.history import History
 from ..core.history_entry import EntryState
@@ -85,6 +85,8 @@ def _draw_wish(layout: Any, context: bpy.types.Context, wish: Wish, history: His
         box.label(text=wish.phase)
     if wish.problem:
         draw_sentence(box, context, wish.problem, icon="TIME" if wish.at_work else "ERROR")
+    if waits := occupied.reason(generation):
+        draw_sentence(box, context, waits, icon="TIME")
     for warning in wish.warnings:
         draw_sentence(box, context, warning, icon="INFO")
     _draw_buttons(box, wish)
