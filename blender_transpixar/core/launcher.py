@@ -150,7 +150,14 @@ class Launcher:
         assert self._process is not None
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
-                self._process.terminate()
+                # With all that it has started: ending it alone would leave its workers with the GPU's memory.
+                subprocess.Popen(
+                    ["taskkill", "/T", "/F", "/PID", str(self._process.pid)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    creationflags=_creation_flags(),
+                )
             else:
                 # All of the session: a command may be a script around the server.
                 os.killpg(self._process.pid, signal.SIGKILL if by_force else signal.SIGTERM)

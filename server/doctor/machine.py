@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from server.environment import without_secrets
+
 NEEDED_PACKAGES = (
     "torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "numpy", "scipy", "PIL", "psutil",
     "fastapi", "uvicorn", "pydantic", "pydantic_settings", "platformdirs", "requests", "tqdm",
@@ -92,7 +94,14 @@ def find_nvidia_cards() -> tuple[str, ...]:
     if program is not None:
         command = [program, "--query-gpu=name", "--format=csv,noheader"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=_NVIDIA_SMI_SECONDS,
+                check=True,
+                env=without_secrets(),
+            )
             return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
         except (OSError, subprocess.SubprocessError):
             pass  # a driver that is broken; the kernel may still know the card

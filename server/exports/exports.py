@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from server.environment import without_secrets
 from server.exports.messages import EXPORT_REPORTS, ExportOrder, ExportOutcome, ExportProblem, ExportProgress
 from server.launch import module_environment
+from server.process_tree import OWN_GROUP, ProcessTree
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Exports:
     def __init__(self, limit: int = MOST_EXPORTS) -> None:
         self._limit = limit
         self._at_work = 0
-        self._children: set[asyncio.subprocess.Process] = set()
+        self._children: dict[asyncio.subprocess.Process, ProcessTree] = {}
         # Of those at work that have a key; None before the first frame.
         self._progress: dict[str, ExportProgress | None] = {}
         self._stopping = False
@@ -90,7 +90,7 @@ class Exports:
     async def stop(self) -> None:
         """End the exports at work, and begin no other."""
         self._stopping = True
-        await asyncio.gather(*(_end(child) for child in self._children))
+        await asyncio.gather(*(_end(child, tree) for child, tree in self._children.items()))
 
     async def _outcome(self, order: ExportOrder, key: str | None) -> ExportOutcome:
         if key is not None:
@@ -100,7 +100,7 @@ class Exports:
         except OSError as error:
             log.error("no export can be started: %s", error)
             return ExportOutcome(problem=_DIED)
-        self._children.add(child)
+        tree = self._children[child] = ProcessTree(child.pid)
         try:
             assert child.stdin is not None
             assert child.stdout is not None
@@ -109,8 +109,8 @@ class Exports:
             await child.wait()
         finally:
             # A task of its own, which ends the process even when this one is cancelled once more.
-            await asyncio.shield(asyncio.create_task(_end(child)))
-            self._children.discard(child)
+            await asyncio.shield(asyncio.create_task(_end(child, tree)))
+            self._children.pop(child, None)
         if outcome is None:
             log.error("an export ended with status %s and without an outcome", child.returncode)
             return ExportOutcome(problem=_DIED)
@@ -138,13 +138,13 @@ async def _start(order: ExportOrder) -> asyncio.subprocess.Process:
         *(sys.executable, "-m", "server.exports.process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**module_environment(), **temporary},
+        env={**without_secrets(module_environment()), **temporary},
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        process_group=0 if os.name == "posix" else None,
+        **OWN_GROUP,
     )
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end(child: asyncio.subprocess.Process, tree: ProcessTree) -> None:
     """Have a process end in order, which closes its files and ends its ffmpeg, or else by force."""
     assert child.stdin is not None
     child.stdin.close()
@@ -152,6 +152,7 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(_END_SECONDS):
             await child.wait()
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
+        tree.kill()
         await child.wait()
+    finally:
+        tree.close()

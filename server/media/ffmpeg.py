@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from server.environment import without_secrets
 from server.media.errors import MediaError
 
 _MISSING = (
@@ -46,7 +47,12 @@ def output_of(arguments: Sequence[str]) -> tuple[bytes, str, int]:
     """Run ffmpeg to its end: standard output, standard error and exit status. Raises MediaError."""
     try:
         done = subprocess.run(
-            [executable(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, **_ALONE
+            [executable(), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=without_secrets(),
+            **_ALONE,
         )
     except OSError:
         raise MediaError(_MISSING) from None
@@ -141,7 +147,7 @@ def _running(arguments: Sequence[str], complaints: IO[bytes]) -> Iterator[subpro
 
 def _started(arguments: Sequence[str], **pipes: Any) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen([executable(), *arguments], **_ALONE, **pipes)
+        return subprocess.Popen([executable(), *arguments], env=without_secrets(), **_ALONE, **pipes)
     except OSError:
         raise MediaError(_MISSING) from None
 

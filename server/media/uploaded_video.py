@@ -12,6 +12,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from server.environment import without_secrets
+
 MAX_PIXELS = 7680 * 4320
 MAX_FRAMES = 3000
 _SECONDS = 60.0
@@ -65,6 +67,14 @@ def _run(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProces
         *arguments,
     ]
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False)
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env=without_secrets(),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
     except subprocess.TimeoutExpired:
         raise FfmpegTimeout(f"ffmpeg took longer than {seconds:.0f} s") from None

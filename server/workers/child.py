@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.environment import HUB_SECRETS, without_secrets
 from server.launch import module_environment
+from server.process_tree import OWN_GROUP, ProcessTree
 from server.workers.flow import TokenBucket
 from server.workers.messages import Command, Hello, ProtocolError, Report, Unusable, read_report
 from server.workers.worker_log import Tell, drain_log
@@ -43,7 +44,8 @@ def worker_environment() -> dict[str, str]:
     """The environment of a worker, which shares the processor with Blender."""
     # OpenMP's threads spin while they wait for each other, so that two that another program keeps apart burn their
     # time: beside ten busy processes on two cores, ten steps of mini took 55 s spinning and 4 s sleeping.
-    return {"OMP_WAIT_POLICY": "PASSIVE", **module_environment()}
+    # Of the secrets, a worker needs those for downloads only.
+    return {"OMP_WAIT_POLICY": "PASSIVE", **without_secrets(module_environment(), keep=HUB_SECRETS)}
 
 
 class ChildWorker:
@@ -62,6 +64,7 @@ class ChildWorker:
         tell_log: Tell,
     ) -> None:
         self._process = process
+        self._tree = ProcessTree(process.pid)
         self._patience = patience
         self._on_report = on_report
         self._on_end = on_end
@@ -81,8 +84,7 @@ class ChildWorker:
             stderr=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE,
             env=worker_environment(),
-            # A group of its own, so that what it has started goes with it.
-            process_group=0 if os.name == "posix" else None,
+            **OWN_GROUP,
         )
         return cls(process, patience, **callbacks)
 
@@ -109,11 +111,7 @@ class ChildWorker:
             self._kill_group()
 
     def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+        self._tree.kill()
 
     async def wait(self) -> None:
         """Wait until the process has gone and `on_end` was called."""
@@ -143,6 +141,7 @@ class ChildWorker:
         finally:
             watch.cancel()
             logs.cancel()
+            self._tree.close()
         self._on_end(self._reason or _describe_status(status))
 
     async def _reap(self, stdout: asyncio.StreamReader) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import torch
 
+from server.environment import hub_secrets
 from server.models import ModelDescription
 from server.models.architecture import check_model
 from server.models.files import FileIdentity, ModelFiles, NotDownloadedError, identity_of, locate
@@ -151,5 +152,6 @@ def find_files(
         return locate(description, folder, places.hub)
     except NotDownloadedError:
         accepted = Acceptances.load(places.licences)
-        download(description, places.hub, accepted, progress=progress, should_stop=should_stop)
+        with hub_secrets():
+            download(description, places.hub, accepted, progress=progress, should_stop=should_stop)
         return locate(description, folder, places.hub)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 
+from server.environment import hide_secrets
 from server.jobs.job import JobError
 from server.workers.device import DEVICES, DeviceUnusable, describe_device, hide_other_gpus, memory_probe, torch_device
 from server.workers.inbox import Inbox
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> None:
     """Make clips until stdin ends."""
     options = _parser().parse_args(arguments)
     inbox, outbox = open_channels()
+    # What compiles kernels, for example, need not know them.
+    hide_secrets()
     hide_other_gpus(options.device)
     try:
         worker, hello = _build(options.device, inbox, outbox)
