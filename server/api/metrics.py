@@ -39,6 +39,11 @@ class JobMetrics:
             buckets=_PHASE_BUCKETS,
             registry=self.registry,
         )
+        self._plain = Counter(
+            "transpixar_jobs_partly_compiled",
+            "Jobs some of whose transformer blocks ran as they are although they were to be compiled",
+            registry=self.registry,
+        )
         self._since: dict[str, tuple[JobState, float]] = {}
 
     def see(self, job: Job) -> None:
@@ -54,6 +59,9 @@ class JobMetrics:
             # A job that was finished before, and was pinned for example, is not counted again.
             if state is not None:
                 self._finished.labels(job.state.value).inc()
+                share = None if job.execution is None else job.execution.compiled_share
+                if share is not None and share < 1:
+                    self._plain.inc()
 
 
 class ObservedFeed(JobFeed):

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from server.transpixar.compile import why_not_compile
 from server.transpixar.flops import clip_flops
-from server.transpixar.kernels import why_not_compile
 from server.transpixar.planner import DoesNotFit
 
 from .device import CLOCKS, describe_machine, measure_matmul_rate, own_precision, pick_device

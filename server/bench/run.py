@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
+from server.transpixar.compile import uncompile_blocks
 from server.transpixar.flops import plain_transformer_flops, transformer_flops, vae_decode_flops
-from server.transpixar.kernels import uncompile_blocks
 from server.transpixar.placement import set_vae_tiling
 from server.transpixar.plans import Quality
 

@@ -10,7 +10,7 @@ from typing import Any
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_dispatch import AttentionBackendName
 
-from server.transpixar.kernels import compile_blocks, uncompile_blocks
+from server.transpixar.compile import compile_blocks, uncompile_blocks
 
 from .plain import plain_method
 

@@ -63,7 +63,10 @@ class Preview(BaseModel):
 
 
 class Execution(BaseModel):
-    """How the worker makes a job's clips. `seconds` is by phase; a peak is None where it could not be measured."""
+    """How the worker makes a job's clips. `seconds` is by phase; a peak is None where it could not be measured.
+
+    `compiled_share` is the share of the transformer blocks' calls that ran compiled, None where they are not compiled.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,6 +74,7 @@ class Execution(BaseModel):
     plan: str
     plan_summary: str
     attention: str
+    compiled_share: float | None = None
     quality: str
     predicted_peak_bytes: int | None = None
     measured_peak_bytes: int | None = None

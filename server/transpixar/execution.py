@@ -18,8 +18,9 @@ from transformers import T5EncoderModel
 
 from . import host_memory
 from .adapter import RGBA_ADAPTER
+from .compile import compile_blocks, compile_report, is_worth_compiling, uncompile_blocks
 from .flops import LatentSize, transformer_flops
-from .kernels import KernelReport, choose_kernel, compile_blocks, is_worth_compiling, uncompile_blocks, use_kernel
+from .kernels import KernelReport, choose_kernel, use_kernel
 from .memory import ClipSize
 from .placement import Placement, free_unused_memory
 from .planner import PlannedRun
@@ -108,6 +109,8 @@ class Execution:
         use_kernel(transformer, self.kernels.chosen)
         if self._is_compilable(run.plan) and is_worth_compiling(self.device, self._flops(run.clip, num_steps)):
             compile_blocks(transformer)
+            if report := compile_report(transformer):
+                report.begin_clip()
         else:
             uncompile_blocks(transformer)
         apply_quality(self.pipe, preset, num_steps, self._mag_ratios)
@@ -176,12 +179,14 @@ class Execution:
         """Return what a job's `execution` says about this."""
         if self.run is None or self.kernels is None:
             return {}
+        report = compile_report(self.pipe.transformer)
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
         return {
             "device": name,
             "plan": self.run.plan.name,
             "plan_summary": self.run.plan.summary,
             "attention": self.kernels.chosen.title,
+            "compiled_share": None if report is None else report.share,
             "quality": self._quality,
             "predicted_peak_bytes": self.run.predicted_peak_bytes,
             "measured_peak_bytes": self.measured_peak_bytes(),

@@ -1,26 +1,20 @@
-"""Which attention kernel computes a clip, and compiled transformer blocks."""
+"""Which attention kernel computes a clip."""
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_dispatch import AttentionBackendName as Backend
 from diffusers.models.attention_dispatch import dispatch_attention_fn
-from torch import nn
-from torch._dynamo.exc import TorchDynamoException
+
+from .compile import why_not_compile
 
 log = logging.getLogger(__name__)
-
-# Compiling takes 17 to 20 s for each batch size and saves a sixth of a step (H100, H200), so it pays for clips of some
-# minutes: at 165 TFLOP/s, a 24 GB GPU's rate, this many operations take two, and a first clip is followed by others.
-_FLOPS_WORTH_COMPILING = 2e16
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,78 +117,6 @@ def use_kernel(transformer: CogVideoXTransformer3DModel, kernel: AttentionKernel
     """
     for processor in transformer.attn_processors.values():
         processor._attention_backend = kernel.backend
-
-
-def why_not_compile(device: torch.device | str) -> str | None:
-    """Return why blocks cannot be compiled on a device, or None."""
-    if torch.device(device).type != "cuda":
-        return "that pays on a GPU only"
-    if importlib.util.find_spec("triton") is None:
-        return "triton is not installed"
-    if torch.cuda.get_device_capability(device) < (7, 0):
-        return "the GPU is too old for triton"
-    return None
-
-
-def is_worth_compiling(device: torch.device | str, flops: float) -> bool:
-    """Say whether compiling pays for a clip of so many operations (see `flops`)."""
-    return why_not_compile(device) is None and flops >= _FLOPS_WORTH_COMPILING
-
-
-def compile_blocks(transformer: CogVideoXTransformer3DModel, **options: Any) -> None:
-    """Compile the repeated block, once for all of them; where that fails, they run as they are.
-
-    Compiling happens in the first call. Does nothing where it was done before. Hooks stay outside of what is compiled,
-    so that a stop is looked for as ever, and a cache, which hooks every block apart, does not have each block compiled
-    anew; `compile_repeated_blocks` would take the hooks in. So compile first and enable a cache afterwards.
-
-    Args:
-        transformer: one with RGBA enabled and no cache.
-        options: for `torch.compile`.
-    """
-    attempt = _Attempt()
-    for block in transformer.transformer_blocks:
-        if not is_compiled(block):
-            block.forward = _CompiledForward(block, attempt, options)
-
-
-def uncompile_blocks(transformer: CogVideoXTransformer3DModel) -> None:
-    """Let blocks run as they are again. Disable a cache first."""
-    for block in transformer.transformer_blocks:
-        if is_compiled(block):
-            del block.forward
-
-
-def is_compiled(block: nn.Module) -> bool:
-    """Say whether `compile_blocks` was applied to a block."""
-    return isinstance(block.__dict__.get("forward"), _CompiledForward)
-
-
-@dataclass
-class _Attempt:
-    """Whether compiling failed, shared by the blocks of one transformer."""
-
-    failed: bool = False
-
-
-class _CompiledForward:
-    """A block's compiled `forward`, which runs as it is once compiling has failed for any block."""
-
-    def __init__(self, block: nn.Module, attempt: _Attempt, options: dict[str, Any]) -> None:
-        self._plain = block.forward
-        self._compiled: Callable[..., Any] = torch.compile(block.forward, **options)
-        self._attempt = attempt
-        functools.update_wrapper(self, block.forward)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._attempt.failed:
-            try:
-                return self._compiled(*args, **kwargs)
-            except TorchDynamoException as error:
-                self._attempt.failed = True
-                first_line = str(error).strip().partition("\n")[0]
-                log.warning("blocks cannot be compiled and run as they are: %s", first_line)
-        return self._plain(*args, **kwargs)
 
 
 def _why_not(

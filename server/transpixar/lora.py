@@ -62,7 +62,7 @@ class AlphaOnlyLora(LoraVariant):
             active_adapter: the adapter's name.
             x: the layer's input, ``(B, S, D_in)``.
             result: the layer's output so far, ``(B, S, D_out)``; other adapters may already be in it.
-            alora_offsets: number of trailing alpha tokens for each batch item; all are equal.
+            alora_offsets: the number of trailing alpha tokens of every batch item, a list of one.
             kwargs: whatever else peft passes on.
 
         Raises:
@@ -95,7 +95,8 @@ def make_alpha_only(model: nn.Module, adapter_name: str) -> None:
 
 def project(linear: nn.Module, tokens: torch.Tensor, layout: TokenLayout) -> torch.Tensor:
     """Apply a LoRA-wrapped linear layer to tokens ``(B, S, D)``, telling it which of them are alpha."""
-    return linear(tokens, alora_offsets=[layout.stream_length] * tokens.shape[0])
+    # One for all items of the batch: a list as long as the batch would be compiled anew for every number of clips.
+    return linear(tokens, alora_offsets=[layout.stream_length])
 
 
 def _refuse_merge() -> NoReturn:

@@ -1,22 +1,10 @@
-"""The best kernel by capability, package and trial; compiled blocks."""
-
-import logging
+"""The best kernel by capability, package and trial."""
 
 import pytest
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName as Backend
 
-from server.transpixar import GenerationCancelled
-from server.transpixar.kernels import (
-    KERNELS,
-    choose_kernel,
-    compile_blocks,
-    is_compiled,
-    is_worth_compiling,
-    uncompile_blocks,
-    use_kernel,
-)
-from server.transpixar.quality import PRESETS, apply_quality, reset_quality
+from server.transpixar.kernels import KERNELS, choose_kernel, use_kernel
 from tests.server.transpixar.pipelines import PROMPT, generator, make_pipeline
 
 pytestmark = pytest.mark.device
@@ -88,59 +76,3 @@ def test_this_machine_has_a_kernel_that_works():
     if device == "cpu":
         use_kernel(pipe.transformer, report.chosen)
         assert torch.equal(pipe(PROMPT, generator=generator(), **CLIP).frames, expected)
-
-
-def test_compiling_pays_on_a_gpu_and_for_long_clips_only():
-    assert not is_worth_compiling("cpu", 1e18)
-
-
-def make_compiled_pipeline(**options):
-    pipe = make_pipeline(num_layers=6)
-    expected = pipe(PROMPT, generator=generator(), **CLIP).frames
-    torch._dynamo.reset()
-    compile_blocks(pipe.transformer, **options)
-    return pipe, expected
-
-
-def count_graphs(graphs):
-    def backend(graph_module, example_inputs):
-        graphs.append(graph_module)
-        return graph_module.forward
-
-    return backend
-
-
-@pytest.mark.parametrize("quality", ["exact", "fast"])
-def test_compiled_blocks_share_their_code_and_give_the_same_clip(quality):
-    graphs = []
-    pipe, expected = make_compiled_pipeline(backend=count_graphs(graphs))
-    apply_quality(pipe, PRESETS[quality], 3)
-    assert torch.equal(pipe(PROMPT, generator=generator(), **CLIP).frames, expected)
-    assert len(graphs) <= 2  # the first block sees other strides; hooks and caches are not in there
-
-    reset_quality(pipe)
-    uncompile_blocks(pipe.transformer)
-    assert not any(is_compiled(block) for block in pipe.transformer.transformer_blocks)
-    assert torch.equal(pipe(PROMPT, generator=generator(), **CLIP).frames, expected)
-
-
-def test_a_stop_is_looked_for_in_compiled_blocks_too():
-    graphs, asked = [], []
-    pipe, expected = make_compiled_pipeline(backend=count_graphs(graphs))
-    pipe.should_stop = lambda: bool(asked.append(True)) or len(asked) > 9
-    with pytest.raises(GenerationCancelled):
-        pipe(PROMPT, generator=generator(), **CLIP)
-    assert len(asked) == 10
-    pipe.should_stop = None
-    assert torch.equal(pipe(PROMPT, generator=generator(), **CLIP).frames, expected)
-
-
-def test_where_compiling_fails_blocks_run_as_they_are(caplog):
-    def broken(graph_module, example_inputs):
-        raise OSError("no compiler here")
-
-    pipe, expected = make_compiled_pipeline(backend=broken)
-    with caplog.at_level(logging.WARNING, logger="server.transpixar.kernels"):
-        assert torch.equal(pipe(PROMPT, generator=generator(), **CLIP).frames, expected)
-    assert len(caplog.records) == 1
-    assert "run as they are" in caplog.text
