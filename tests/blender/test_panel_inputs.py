@@ -29,7 +29,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 def a_cube_in_view(scene: bpy.types.Scene) -> None:
     set_up(scene, samples=1)
-    bpy.ops.mesh.primitive_cube_add(size=0.5, location=(0.0, 0.0, 0.0))
+    bpy.ops.mesh.primitive_cube_add(size=0.5, location=(0.0, 0.0, 0.5))
 
 
 def what_is_wrong(values: object) -> str:
