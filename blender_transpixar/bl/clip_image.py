@@ -9,6 +9,7 @@ from ..core.clip import Clip
 from ..core.errors import InvalidClipError
 from ..core.sequence import Sequence
 from .clip_keys import as_sequence
+from .colour_spaces import take_for_srgb
 
 # Tells our image sequences from those that the artist loaded.
 _PLACED = "transpixar_placed"
@@ -52,7 +53,7 @@ def load_frames(clip: Clip | Sequence, name: str) -> Frames:
     if sequence.clip is not None:
         # What Blender takes clips' PNGs for anyway, unless the artist has set it otherwise.
         image.alpha_mode = "STRAIGHT"
-        image.colorspace_settings.name = "sRGB"
+        take_for_srgb(image.colorspace_settings)
     image.filepath = path_for_blend_file(path)
     image[_PLACED] = True
     return Frames(image, width, height)

@@ -7,6 +7,7 @@ its server until after Blender was closed.
 import hashlib
 import tempfile
 import time
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import bpy
 from .. import preferences
 from ..core.errors import InvalidRequestError, from_os_error
 from . import compat
+from .colour_spaces import show_as_srgb
 from .known_models import model_named
 
 _KEPT_DAYS = 30
@@ -24,15 +26,20 @@ _FIELD = "first_frame"
 
 
 def image_still(image: bpy.types.Image) -> Path:
-    """An image as it looks in the image editor with the Standard view. Raises InvalidRequestError."""
+    """An image in the colours of its file. Raises InvalidRequestError.
+
+    In a studio's configuration without a view that is known to leave colours alone, an image of more than 8 bits is
+    taken as that configuration shows it.
+    """
     if image.source not in ("FILE", "GENERATED"):
         raise _wrong("The first frame must be a single image. Choose one that is no movie, sequence or tiles.")
     width, height = image.size
     if not width or not height:
         raise _wrong("The first frame has no picture: its file is missing. Choose another image.")
     with _scene("Still") as scene:
-        scene.view_settings.view_transform = "Standard"
-        return _kept(lambda path: image.save_render(str(path), scene=scene))
+        if show_as_srgb(scene) or image.is_float:
+            return _kept(lambda path: image.save_render(str(path), scene=scene))
+    return _kept(lambda path: _save_bytes(image, path))
 
 
 def render_result_still(scene: bpy.types.Scene) -> Path:
@@ -72,6 +79,21 @@ def camera_still(scene: bpy.types.Scene, values: Any) -> Path:
         # Both could put an opaque picture behind it, or another one in its place.
         render.use_compositing = render.use_sequencer = False
         return _kept(lambda path: _render(still, path))
+
+
+def _save_bytes(image: bpy.types.Image, path: Path) -> None:
+    """Write an image of 8 bits without any conversion."""
+    width, height = image.size
+    pixels = array("f", bytes(4 * width * height * 4))
+    image.pixels.foreach_get(pixels)
+    copy = bpy.data.images.new("Still", width, height, alpha=True)
+    try:
+        copy.alpha_mode = "STRAIGHT"
+        copy.pixels.foreach_set(pixels)
+        copy.filepath_raw, copy.file_format = str(path), "PNG"
+        copy.save()
+    finally:
+        bpy.data.images.remove(copy)
 
 
 def _render(scene: bpy.types.Scene, path: Path) -> None:

@@ -17,6 +17,7 @@ from ..core.sequence import Sequence
 from . import compat
 from .clip_image import Frames, load_frames, path_for_blend_file
 from .clip_keys import as_sequence, playback_of, plays_alike, remember_playback, timing_of
+from .colour_spaces import take_for_srgb
 from .places import check_scene
 from .provenance import remember_provenance
 
@@ -105,6 +106,8 @@ def _build(
     strip.blend_type = _BLEND_TYPES[placement.blend]
     # In 8 bits, Blender 5 scales the hidden colours of transparent pixels into the edges.
     strip.use_float = True
+    if sequence.clip is not None:
+        take_for_srgb(strip.colorspace_settings)
     box = Box.of(sequence.canvas, frames.width, frames.height)
     _fit(strip, scene, placement.fit_method, box, frames.width, frames.height)
     remember_playback(strip, placement.playback)

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..bl.colour_spaces import neutral_view
 from ..bl.view_transform import changes_colours, use_standard
 
 
@@ -18,7 +19,10 @@ class TRANSPIXAR_OT_use_standard_view(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where another one is used."""
+        """Only where another one is used, and there is one that shows colours as they are."""
+        if neutral_view(context.scene) is None:
+            cls.poll_message_set("This color configuration has no view that is known to show colors as they are")
+            return False
         if not changes_colours(context.scene):
             cls.poll_message_set("The scene shows colors as they are already")
             return False

@@ -342,6 +342,7 @@ TEXTS: dict[str, str] = {
     "Hold Last Frame": "Tenir la dernière frame",
     "Show the last frame after the clip has ended, instead of nothing": "Montrer la dernière frame après la fin du clip, au lieu de rien",
     "Show colors as they are in the files. AgX and Filmic change those of every clip, photo and video; for rendered light they may look better": "Montrer les couleurs telles qu'elles sont dans les fichiers. AgX et Filmic changent celles de tout clip, photo et vidéo ; pour la lumière rendue ils peuvent être plus beaux",
+    "This color configuration has no view that is known to show colors as they are": "Cette configuration des couleurs n'a aucune vue connue pour montrer les couleurs telles qu'elles sont",
     "The scene shows colors as they are already": "La scène montre déjà les couleurs telles qu'elles sont",
     "Copy every placed clip into the folder transpixar beside this file, check the copies, and use them with relative paths, so that file and folder can be moved together. The originals are kept": "Copier chaque clip placé dans le dossier transpixar à côté de ce fichier, vérifier les copies et les utiliser avec des chemins relatifs, pour que fichier et dossier puissent être déplacés ensemble. Les originaux restent",
     "Every clip is beside the file already": "Chaque clip est déjà à côté du fichier",

@@ -348,6 +348,7 @@ TEXTS: dict[str, str] = {
     "Hold Last Frame": "Letzten Frame halten",
     "Show the last frame after the clip has ended, instead of nothing": "Nach dem Ende des Clips den letzten Frame zeigen statt nichts",
     "Show colors as they are in the files. AgX and Filmic change those of every clip, photo and video; for rendered light they may look better": "Farben zeigen, wie sie in den Dateien sind. AgX und Filmic verändern die jedes Clips, Fotos und Videos; für gerendertes Licht können sie besser aussehen",
+    "This color configuration has no view that is known to show colors as they are": "Diese Farbkonfiguration hat keine Ansicht, von der bekannt ist, dass sie Farben zeigt, wie sie sind",
     "The scene shows colors as they are already": "Die Szene zeigt Farben schon, wie sie sind",
     "Copy every placed clip into the folder transpixar beside this file, check the copies, and use them with relative paths, so that file and folder can be moved together. The originals are kept": "Jeden platzierten Clip in den Ordner transpixar neben dieser Datei kopieren, die Kopien prüfen und mit relativen Pfaden verwenden, damit Datei und Ordner zusammen umziehen können. Die Originale bleiben",
     "Every clip is beside the file already": "Jeder Clip liegt schon neben der Datei",

@@ -11,7 +11,7 @@ from tests.blender.over import linear
 SIZE = 64
 
 
-def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8) -> None:
+def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8, view: str = "Standard") -> None:
     """A camera looking along +Y at the lowest metre above the ground; a transparent film, colours as they are."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.type = "ORTHO"
@@ -23,7 +23,7 @@ def set_up(scene: bpy.types.Scene, engine: str = "CYCLES", samples: int = 8) -> 
     scene.render.engine = engine
     scene.render.resolution_x = scene.render.resolution_y = SIZE
     scene.render.film_transparent = True
-    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.view_transform = view
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGBA"
     if engine == "CYCLES":
