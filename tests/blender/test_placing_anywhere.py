@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_transpixar.bl import compat, compositor, plane, strip
+from blender_transpixar.bl import compat, compositor, plane, strip, undo
 from blender_transpixar.bl.target import Target
 from blender_transpixar.core.errors import TransPixarError
 from tests.addon.made_clips import write_clip
@@ -164,6 +164,48 @@ def test_in_every_mode_the_plane_is_placed_and_the_work_left_alone(clip: Path, m
     assert "test-effect" in bpy.context.scene.objects
     assert (bpy.context.object, worked_on.mode) == (worked_on, mode)
     assert bpy.context.selected_objects in ([], [worked_on])
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def by_operator(kind: str, clip: Path) -> None:
+    assert getattr(bpy.ops.transpixar, kind)("EXEC_DEFAULT", True, filepath=str(clip)) == {"FINISHED"}
+
+
+def by_timer(kind: str, clip: Path) -> None:
+    Target(bpy.context).place(clip)
+    undo.push("Generate Clip")
+
+
+def corners() -> int:
+    """How many vertices the mesh that is worked on has, in Edit Mode too."""
+    bpy.context.object.update_from_editmode()
+    return len(bpy.context.object.data.vertices)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", [by_operator, by_timer])
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT", "SCULPT", "WEIGHT_PAINT"])
+def test_undone_in_any_mode_the_clip_is_gone_and_the_work_is_not(
+    clip: Path, mode: str, way: Callable[[str, Path], None], kind: str
+):
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.subdivide()
+    worked = corners()
+    bpy.ops.object.mode_set(mode=mode)
+    # Before the panel's setting is part of what the timer changes.
+    bpy.context.scene.transpixar.placement.place_as = kind.removeprefix("place_").removeprefix("in_").upper()
+    bpy.ops.ed.undo_push(message="Work")
+    before = facts()
+    way(kind, clip)
+    assert facts() != before
+    placed = facts()
+    bpy.ops.ed.undo()
+    assert facts() == before
+    assert (bpy.context.object.mode, corners()) == (mode, worked)
+    bpy.ops.ed.redo()
+    assert facts() == placed
+    assert (bpy.data.objects["Cube"].mode, worked) == (mode, 26)
     bpy.ops.object.mode_set(mode="OBJECT")
 
 
