@@ -10,6 +10,7 @@ from .bl.compositor import CompositorPlacement
 from .bl.material import Look
 from .bl.placement import Placement
 from .bl.strip import StripPlacement
+from .bl.view import View
 from .core.playback import AS_MADE, FOR_EVER, Playback
 from .core.timing import Speed, clip_rate
 
@@ -131,7 +132,10 @@ _SIZE_MODE = EnumProperty(
     items=(
         ("ABSOLUTE", "Absolute", "Use absolute size"),
         ("CAMERA", "Scale to Camera Frame", "Scale to fit or fill the camera frame, in front of the camera"),
+        ("VIEW", "Scale to View", "A third of the height that the viewport shows, so that the clip is well seen"),
     ),
+    # Neither of Blender's: a first clip is to be seen at once.
+    default="VIEW",
     options=_OPTIONS,
 )
 _HEIGHT = FloatProperty(
@@ -173,8 +177,9 @@ _ALIGN_AXIS = EnumProperty(
         ("-Z", "-Z", "Facing negative Z"),
         ("CAM", "Face Camera", "Facing camera"),
         ("CAM_AX", "Camera's Main Axis", "Facing the camera's dominant axis"),
+        ("VIEW", "Face View", "Upright and turned to the viewport"),
     ),
-    default="CAM_AX",
+    default="VIEW",
     options=_OPTIONS,
 )
 _ALIGN_TRACK = BoolProperty(
@@ -309,8 +314,15 @@ def playback_from(values: Any) -> Playback:
     )
 
 
-def plane_placement_from(values: Any, location: tuple[float, float, float], frame_start: int) -> Placement:
-    """What PlaneProperties and PlaybackProperties amount to for a place and a scene frame."""
+def plane_placement_from(
+    values: Any,
+    location: tuple[float, float, float],
+    frame_start: int,
+    view: View | None = None,
+    *,
+    is_near: bool = False,
+) -> Placement:
+    """What PlaneProperties and PlaybackProperties amount to for a place and a scene frame, seen in a view."""
     return Placement(
         location=location,
         height=values.height,
@@ -322,6 +334,8 @@ def plane_placement_from(values: Any, location: tuple[float, float, float], fram
         distance=values.distance,
         playback=playback_from(values),
         look=Look(values.shader, values.emit_strength, values.blend, values.shadows, values.render_method),
+        view=view,
+        is_near=is_near,
     )
 
 

@@ -48,6 +48,7 @@ from .operators.retry_clip import TRANSPIXAR_OT_retry_clip
 from .operators.reuse_settings import TRANSPIXAR_OT_reuse_settings
 from .operators.set_size import TRANSPIXAR_OT_set_size
 from .operators.show_clip_folder import TRANSPIXAR_OT_show_clip_folder
+from .operators.show_placed import TRANSPIXAR_OT_show_placed
 from .operators.show_server_log import TRANSPIXAR_OT_show_server_log
 from .operators.standard_view import TRANSPIXAR_OT_use_standard_view
 from .operators.start_at_current_frame import TRANSPIXAR_OT_start_at_current_frame
@@ -83,6 +84,7 @@ _CLASSES = (
     TRANSPIXAR_OT_cancel,
     TRANSPIXAR_OT_delete_from_queue,
     TRANSPIXAR_OT_place_from_queue,
+    TRANSPIXAR_OT_show_placed,
     TRANSPIXAR_OT_retry_clip,
     TRANSPIXAR_OT_reuse_settings,
     TRANSPIXAR_OT_show_clip_folder,

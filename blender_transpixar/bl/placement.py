@@ -9,7 +9,9 @@ from mathutils import Euler, Matrix, Vector
 
 from ..core.errors import TransPixarError
 from ..core.playback import Playback
+from .free_place import free_place
 from .material import Look
+from .view import View
 
 # The rotation that turns the plane's front, its -Y, to each axis, upright where there is an upright.
 _FACING = {
@@ -31,42 +33,51 @@ class Placement:
 
     `location` is that of the middle of the whole picture's lower edge in metres, `height` its height in metres,
     `frame_start` the scene frame of its first picture. `align` is an axis ("-Y"), "CAM" or "CAM_AX", which is the axis
-    nearest to where the camera is; `track` keeps it turned to the camera. With `size_mode` "CAMERA" the plane fills the
-    camera's view ("FILL"), or is wholly inside of it ("FIT"), `distance` metres before the camera, and `track` lets it
-    follow.
+    nearest to where the camera is; `track` keeps it turned to the camera. "VIEW" is upright and turned to `view`, like
+    "CAM_AX" where that is None; so is the `size_mode` "VIEW", with a height that is well seen there, else `height`.
+    With `is_near` the plane may stand a little away from `location`, so that nothing hides it. With `size_mode`
+    "CAMERA" the plane fills the camera's view ("FILL"), or is wholly inside of it ("FIT"), `distance` metres before the
+    camera, and `track` lets it follow.
     """
 
     location: tuple[float, float, float]
     height: float
     frame_start: int
-    align: str = "CAM_AX"
+    align: str = "VIEW"
     track: bool = False
-    size_mode: str = "ABSOLUTE"
+    size_mode: str = "VIEW"
     fill_mode: str = "FILL"
     distance: float = 5.0
     playback: Playback = field(default_factory=Playback)
     look: Look = field(default_factory=Look)
+    view: View | None = None
+    is_near: bool = False
 
     def size(self, scene: bpy.types.Scene, aspect: float) -> tuple[float, float]:
         """Width and height in metres of a picture of that aspect (width / height). Raises TransPixarError."""
         if self.size_mode != "CAMERA":
-            return self.height * aspect, self.height
+            seen = self.view.height_at(self.location) if self.view is not None and self.size_mode == "VIEW" else None
+            height = seen or self.height
+            return height * aspect, height
         _, width, height = _camera_frame(_camera_of(scene), scene, self.distance)
         by_width = (self.fill_mode == "FILL") == (width / height > aspect)
         return (width, width / aspect) if by_width else (height * aspect, height)
 
 
-def stand(plane: Any, scene: bpy.types.Scene, placement: Placement, height: float) -> None:
-    """Move and turn a plane of that height in metres to where it stands.
+def stand(plane: Any, scene: bpy.types.Scene, placement: Placement, size: tuple[float, float]) -> None:
+    """Move and turn a plane of that width and height in metres to where it stands.
 
     Raises TransPixarError where that takes a camera and there is none.
     """
     scene.view_layers[0].update()
     if placement.size_mode == "CAMERA":
-        _stand_before(_camera_of(scene), plane, scene, placement, height)
+        _stand_before(_camera_of(scene), plane, scene, placement, size[1])
         return
     plane.location = placement.location
     plane.rotation_euler = _rotation(scene, placement)
+    if placement.is_near:
+        rotation = plane.rotation_euler.to_matrix()
+        plane.location = free_place(scene, plane.location, rotation, size, farthest=2 * size[1])
     camera = scene.camera
     if placement.track and camera is not None and placement.align in ("CAM", "CAM_AX"):
         _track(plane, camera, placement.align)
@@ -106,7 +117,9 @@ def _stand_before(camera: Any, plane: Any, scene: bpy.types.Scene, placement: Pl
 
 def _rotation(scene: bpy.types.Scene, placement: Placement) -> Euler:
     camera = scene.camera
-    if placement.align not in ("CAM", "CAM_AX"):
+    if placement.align == "VIEW" and placement.view is not None:
+        return placement.view.facing()
+    if placement.align not in ("CAM", "CAM_AX", "VIEW"):
         return Euler(_FACING[placement.align])
     if camera is None:
         # Blender's importer lays planes flat then; smoke and fire stand upright.

@@ -43,7 +43,7 @@ def _build(sequence: Sequence, scene: bpy.types.Scene, collection: bpy.types.Col
     plane = bpy.data.objects.new(sequence.name, _build_mesh(sequence.name, box, size, material))
     plane.visible_shadow = placement.look.shadows
     collection.objects.link(plane)
-    stand(plane, scene, placement, size[1])
+    stand(plane, scene, placement, size)
     if sequence.clip is not None:
         for thing in (plane, material, frames.image):
             remember_provenance(thing, sequence.clip)

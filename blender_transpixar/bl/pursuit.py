@@ -106,7 +106,7 @@ def _place(wish: Wish, target: Target, generation: Generation) -> bool:
         return False
     clip = wish.entry.clips[0]
     try:
-        target.place(Path(clip.folder))
+        wish.placed = target.place_new(Path(clip.folder))
         undo.push("Generate Clip")
         note_placed(wish, clip.index)
     except Exception as error:

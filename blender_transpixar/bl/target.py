@@ -7,13 +7,16 @@ import bpy
 
 from ..core.clip import Clip
 from ..core.errors import TransPixarError
+from ..core.wish import Placed
 from ..placement_properties import compositor_placement_from, plane_placement_from, strip_placement_from
 from . import compat
 from .compositor import CompositorPlacement, check_compositor, place_in_compositor
+from .placed import placed
 from .placement import Placement
-from .places import check_scene, collection_for
+from .places import check_scene, collection_for, select_alone
 from .plane import place_plane
 from .strip import StripPlacement, place_strip
+from .view import View
 
 
 class Target:
@@ -36,7 +39,8 @@ class Target:
             self._placement = compositor_placement_from(settings, scene.frame_current)
         else:
             x, y, z = scene.cursor.location
-            self._placement = plane_placement_from(settings, (x, y, z), scene.frame_current)
+            view = View.of(context)
+            self._placement = plane_placement_from(settings, (x, y, z), scene.frame_current, view, is_near=True)
 
     def scene(self, folder: Path) -> bpy.types.Scene:
         """The scene, for the clip in `folder`. Raises TransPixarError when another file was opened meanwhile."""
@@ -49,6 +53,13 @@ class Target:
                 code="scene_gone",
             )
         return scene
+
+    def place_new(self, folder: Path) -> Placed:
+        """Place a clip as `place` does, select it where that disturbs nothing, and tell what was placed."""
+        scene, thing = self.scene(folder), self.place(folder)
+        if isinstance(thing, bpy.types.Object) and bpy.context.scene == scene:
+            select_alone(bpy.context, thing)
+        return placed(thing, Clip.open(folder), scene, self._placement.frame_start, self._placement.playback)
 
     def place(self, folder: Path) -> Any:
         """Place the clip in `folder`. Raises TransPixarError; the clip on disk stays whatever happens.

@@ -7,15 +7,32 @@ from .generation import Generation, Outcome, Preview
 from .history_entry import Entry, EntryState, KeptClip
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A clip in a scene: the name of the object, strip or node, and the scene's first and last frame that show it.
+
+    `last` is None where it runs on and on. `object_uid` is the session uid of an object, None for others.
+    """
+
+    name: str
+    first: int
+    last: int | None
+    object_uid: int | None
+
+
 @dataclass(slots=True)
 class Wish:
-    """`elsewhere`: another Blender follows it. `note` is a sentence on why a clip was not placed."""
+    """`elsewhere`: another Blender follows it. `note` is a sentence on why a clip was not placed.
+
+    `placed` is what was placed last of it, in this session.
+    """
 
     entry: Entry
     generation: Generation | None = None
     elsewhere: bool = False
     note: str = ""
     restarts: int = 0
+    placed: Placed | None = None
 
     @property
     def key(self) -> str:

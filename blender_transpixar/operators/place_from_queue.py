@@ -41,7 +41,7 @@ class TRANSPIXAR_OT_place_from_queue(OfWish, bpy.types.Operator):
         try:
             wish = self.wish()
             clip = _chosen(wish, self.index)
-            Target(context).place(Path(clip.folder))
+            wish.placed = Target(context).place_new(Path(clip.folder))
             clip_queue.mark_placed(wish.key, clip.index)
         except TransPixarError as error:
             self.report({"ERROR"}, in_words(error.message))

@@ -8,6 +8,7 @@ from bpy.props import FloatVectorProperty
 
 from ..bl.places import collection_for, select_alone
 from ..bl.plane import place_plane
+from ..bl.view import View
 from ..core.sequence import Sequence
 from ..placement_properties import PlaneProperties, PlaybackProperties, plane_placement_from
 from ..ui.placement_section import draw_plane, draw_playback
@@ -49,13 +50,20 @@ class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, 
         draw_plane(layout, self)
         draw_playback(layout, self)
 
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Place the clip; a height that is given alone is the one that is meant."""
+        if self.properties.is_property_set("height") and not self.properties.is_property_set("size_mode"):
+            self.size_mode = "ABSOLUTE"
+        return super().execute(context)
+
     def place(self, context: bpy.types.Context, sequence: Sequence) -> None:
         """Place the clip; in Object Mode, select the plane and make it active."""
-        if not self.properties.is_property_set("location"):
-            self.location = context.scene.cursor.location
-        x, y, z = self.location
-        placement = plane_placement_from(self, (x, y, z), self.frame_start)
+        is_near = not self.properties.is_property_set("location")
+        x, y, z = context.scene.cursor.location if is_near else self.location
+        placement = plane_placement_from(self, (x, y, z), self.frame_start, View.of(context), is_near=is_near)
         collection = collection_for(context, context.scene)
         plane = place_plane(sequence, context.scene, collection, placement)
+        # For the redo panel, which begins with where it stands.
+        self.location = (x, y, z) if plane.parent is not None else plane.location
         if not select_alone(context, plane) and context.mode != "OBJECT":
             self.report({"INFO"}, rpt_("The plane is placed. To select it, go to Object Mode"))

@@ -3,6 +3,7 @@
 
 # The labels of buttons: Blender keeps them apart from other texts.
 OPERATORS: dict[str, str] = {
+    "Show": "Montrer",
     "TransPixar Clip (.transpixar)": "Clip TransPixar (.transpixar)",
     "TransPixar Clip...": "Clip TransPixar...",
     "Export Clip...": "Exporter le clip...",
@@ -212,6 +213,14 @@ TEXTS: dict[str, str] = {
     "{view} changes the colors of clips": "{view} change les couleurs des clips",
     "The server answers at {url}": "Le serveur répond à {url}",
     "Clip saved in {folder}": "Clip enregistré dans {folder}",
+    "Placed: {name}, from frame {first} on": "Placé : {name}, à partir de la frame {first}",
+    "Placed: {name}, frames {first} to {last}": "Placé : {name}, frames {first} à {last}",
+    "This shading does not show the clip's picture": "Cet ombrage ne montre pas l'image du clip",
+    "Select the placed clip and bring it into view, in Material Preview where the shading hides it": "Sélectionner le clip placé et le cadrer, en aperçu des matériaux là où l'ombrage le cache",
+    "Scale to View": "Taille selon la vue",
+    "A third of the height that the viewport shows, so that the clip is well seen": "Un tiers de la hauteur que montre la vue 3D, pour que le clip se voie bien",
+    "Face View": "Face à la vue",
+    "Upright and turned to the viewport": "Debout et tourné vers la vue 3D",
     "Clip saved: {name}": "Clip enregistré : {name}",
     "Cancelled": "Annulé",
     "Queue": "File d'attente",

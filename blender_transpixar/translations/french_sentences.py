@@ -126,6 +126,7 @@ SENTENCES: dict[str, str] = {
     "It is placed as soon as Blender has rendered.": "Il sera placé dès que Blender aura fini le rendu.",
     "It is placed as soon as Blender has baked.": "Il sera placé dès que Blender aura fini le précalcul.",
     "It is placed as soon as {name} has ended, or in a moment.": "Il sera placé dès que {name} sera terminé, ou dans un instant.",
+    "This clip does not stand in the scene any more. Place it again.": "Ce clip n'est plus dans la scène. Placez-le de nouveau.",
     "No channel is free there. Move a strip, or choose another start frame.": "Aucun canal n'est libre à cet endroit. Déplacez une bande, ou choisissez une autre frame de départ.",
     "Save the file first: the clips are put beside it.": "Enregistrez d'abord le fichier : les clips vont à côté.",
     "The copy of {folder} is not the same as the original. Check the disk, then try again.": "La copie de {folder} n'est pas identique à l'original. Vérifiez le disque, puis réessayez.",

@@ -3,6 +3,7 @@
 
 # The labels of buttons: Blender keeps them apart from other texts.
 OPERATORS: dict[str, str] = {
+    "Show": "Zeigen",
     "TransPixar Clip (.transpixar)": "TransPixar-Clip (.transpixar)",
     "TransPixar Clip...": "TransPixar-Clip...",
     "Export Clip...": "Clip exportieren...",
@@ -217,6 +218,14 @@ TEXTS: dict[str, str] = {
     "{view} changes the colors of clips": "{view} verändert die Farben von Clips",
     "The server answers at {url}": "Der Server antwortet an {url}",
     "Clip saved in {folder}": "Clip gespeichert in {folder}",
+    "Placed: {name}, from frame {first} on": "Platziert: {name}, ab Frame {first}",
+    "Placed: {name}, frames {first} to {last}": "Platziert: {name}, Frames {first} bis {last}",
+    "This shading does not show the clip's picture": "Diese Schattierung zeigt das Bild des Clips nicht",
+    "Select the placed clip and bring it into view, in Material Preview where the shading hides it": "Den platzierten Clip auswählen und ins Bild holen, in der Materialvorschau, wo die Schattierung ihn verbirgt",
+    "Scale to View": "Größe nach Ansicht",
+    "A third of the height that the viewport shows, so that the clip is well seen": "Ein Drittel der Höhe, die der Viewport zeigt, damit der Clip gut zu sehen ist",
+    "Face View": "Zur Ansicht gewandt",
+    "Upright and turned to the viewport": "Aufrecht und zum Viewport gedreht",
     "Clip saved: {name}": "Clip gespeichert: {name}",
     "Cancelled": "Abgebrochen",
     "Queue": "Warteschlange",

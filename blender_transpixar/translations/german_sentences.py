@@ -134,6 +134,7 @@ SENTENCES: dict[str, str] = {
     "It is placed as soon as Blender has rendered.": "Er wird platziert, sobald Blender fertig gerendert hat.",
     "It is placed as soon as Blender has baked.": "Er wird platziert, sobald Blender fertig gebacken hat.",
     "It is placed as soon as {name} has ended, or in a moment.": "Er wird platziert, sobald {name} beendet ist, oder gleich.",
+    "This clip does not stand in the scene any more. Place it again.": "Dieser Clip steht nicht mehr in der Szene. Platziere ihn noch einmal.",
     "No channel is free there. Move a strip, or choose another start frame.": "Dort ist kein Kanal frei. Verschiebe einen Streifen, oder wähle einen anderen Startframe.",
     "Save the file first: the clips are put beside it.": "Speichere zuerst die Datei: Die Clips kommen daneben.",
     "The copy of {folder} is not the same as the original. Check the disk, then try again.": "Die Kopie von {folder} ist nicht gleich dem Original. Prüfe die Festplatte und versuche es dann noch einmal.",

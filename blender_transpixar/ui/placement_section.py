@@ -45,7 +45,8 @@ def draw_plane(layout: Any, settings: Any) -> None:
         layout.prop(settings, "distance")
         layout.prop(settings, "align_track")
     else:
-        layout.prop(settings, "height")
+        if settings.size_mode == "ABSOLUTE":
+            layout.prop(settings, "height")
         layout.prop(settings, "align_axis")
         if settings.align_axis in ("CAM", "CAM_AX"):
             layout.prop(settings, "align_track")

@@ -34,6 +34,7 @@ CHANGES_THE_FILE = {
     "regenerate",
     "reuse_settings",
     "set_size",
+    "show_placed",
     "start_at_current_frame",
     "use_raw_clip",
     "use_standard_view",
