@@ -6,6 +6,7 @@ must not wait for torch.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
@@ -13,7 +14,9 @@ import sys
 from collections.abc import Sequence
 
 from server import __version__
+from server.ending import interrupted_by_signals
 
+_INTERRUPTED = 130  # what a shell gives to a program that Ctrl+C has ended
 USAGE = """usage: python -m server [serve] [options]
        python -m server generate PROMPT --out DIR [options]
        python -m server COMMAND [options]
@@ -56,7 +59,18 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     module, _ = COMMANDS[name]
-    return int(importlib.import_module(module).main(rest))
+    with interrupted_by_signals() as ending:
+        try:
+            return ending.status(int(importlib.import_module(module).main(rest)))
+        except KeyboardInterrupt:
+            with contextlib.suppress(OSError):  # the terminal may be closed
+                print("Cancelled.", file=sys.stderr)
+            return ending.status(_INTERRUPTED)
+        except OSError:
+            # What is said to a terminal that is closed fails.
+            if ending.number is None:
+                raise
+            return ending.status(_INTERRUPTED)
 
 
 def _let_any_name_be_printed() -> None:

@@ -24,6 +24,7 @@ from server.access_token import server_token
 from server.api.app import create_app
 from server.api.security import AllowedHosts
 from server.api.services import Services
+from server.ending import ending_signals
 from server.files import is_full
 from server.instance import RunningServer, claim, recorded
 from server.jobs.errors import DatabaseError
@@ -204,8 +205,12 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End on SIGINT and SIGTERM without raising them again, unlike uvicorn: being asked to end is a success."""
-        originals = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        """End on Ctrl+C, SIGTERM and a closed terminal without raising them again, unlike uvicorn.
+
+        Being asked to end is a success.
+        """
+        numbers = (signal.SIGINT, *ending_signals())
+        originals = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from server.ending import leave_signals_to_parent
 from server.exports.messages import ExportOrder, ExportOutcome, ExportProblem, ExportProgress
 from server.logs import log_to_stderr
 from server.media.errors import ExportCancelled, MediaError
@@ -31,8 +31,7 @@ _LAST_SECONDS = 2.0
 
 def main() -> None:
     """Write a clip as the order says."""
-    # Ctrl+C in a terminal reaches every process in it; only the server decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_parent()
     _step_back()
     answers = claim_stdout()
     log_to_stderr()

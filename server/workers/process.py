@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 
+from server.ending import leave_signals_to_parent
 from server.environment import hide_secrets
 from server.jobs.job import JobError
 from server.workers.device import DEVICES, DeviceUnusable, describe_device, hide_other_gpus, memory_probe, torch_device
@@ -24,8 +24,7 @@ log = logging.getLogger(__name__)
 
 def open_channels() -> tuple[Inbox, Outbox]:
     """Connect this process with the server. From here on, what is printed is log."""
-    # Ctrl+C in a terminal reaches every process in it; only the server decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_parent()
     outbox = Outbox(claim_stdout())
     # The server adds the time.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)

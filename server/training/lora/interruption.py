@@ -1,4 +1,4 @@
-"""Ctrl+C and a cluster's SIGTERM, looked at between passes."""
+"""Ctrl+C, a cluster's SIGTERM and a closed terminal, looked at between passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 import torch
 from accelerate import Accelerator
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from server.ending import ending_signals
 
 
 class Interruption:
@@ -31,7 +31,7 @@ class Interruption:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, *ending_signals())}
         try:
             yield
         finally:

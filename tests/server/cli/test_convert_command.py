@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -134,7 +136,8 @@ def test_help_lists_the_formats() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends Ctrl+C to groups only")
-def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_and_its_like_leave_nothing(number: str, tmp_path: Path) -> None:
     source = export(stream_of(effect(640, 480, 60)), "ffv1", tmp_path / "long.mkv")
     # Twice the size, so that it takes long enough to be stopped on a machine of any speed.
     options = ["--to", "exr", "--scale", "2", "--out", str(tmp_path / "out")]
@@ -145,13 +148,72 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     while b"1/60" not in said and b"2/60" not in said:
         said += (chunk := running.stderr.read1(64))  # type: ignore[attr-defined]
         assert chunk
-    running.send_signal(signal.SIGINT)
+    sent = signal.Signals[number]
+    running.send_signal(sent)
+    if sent is signal.SIGHUP:
+        # A shell sends one besides the terminal's own.
+        running.send_signal(sent)
     _, rest = running.communicate(timeout=60)
 
-    assert running.returncode == 130
+    assert running.returncode == 128 + sent
     assert rest.endswith(b"Cancelled.\n")
     assert b"Traceback" not in rest
     assert [file.name for file in tmp_path.iterdir()] == ["long.mkv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such terminals")
+@pytest.mark.parametrize("command", ["convert", "serve"])
+def test_a_closed_terminal_leaves_nothing(command: str, tmp_path: Path) -> None:
+    import fcntl
+    import pty
+    import termios
+
+    source = export(stream_of(effect(640, 480, 60)), "ffv1", tmp_path / "long.mkv")
+    data = tmp_path / "data"
+    arguments = {
+        "convert": [str(source), "--to", "prores4444", "--scale", "2", "--out", str(tmp_path / "out.mov")],
+        "serve": ["--port", "0", "--device", "cpu", "--data-dir", str(data)],
+    }[command]
+    ours, theirs = pty.openpty()
+    # A bar of progress needs columns.
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "server", command, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=module_environment(),
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    said = b""
+    while not any(sign in said for sign in (b"1/60", b"2/60", b"listening")):
+        try:
+            said += os.read(ours, 4096)
+        except OSError:
+            raise AssertionError(f"it has ended by itself, status {running.wait(9)}: {said.decode()}") from None
+    children = psutil.Process(running.pid).children(recursive=True)
+    os.close(ours)
+
+    assert running.wait(20) == (129 if command == "convert" else 0)
+    _, alive = psutil.wait_procs(children, 10)
+    assert alive == []
+    left = {path.name for path in tmp_path.iterdir()} - {"long.mkv", "data"}
+    assert left == set()
+    assert not (data / "server.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no nohup")
+def test_nohup_holds(clip: Path) -> None:
+    command = [
+        "nohup",
+        sys.executable,
+        "-c",
+        "import signal; from server import ending; print(ending.ending_signals())",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=module_environment(), check=True)
+    assert "SIGTERM" in done.stdout and "SIGHUP" not in done.stdout
 
 
 def test_inspect_prints_a_report_and_writes_a_sheet(clip: Path) -> None:
