@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import FloatVectorProperty
+from bpy.props import BoolProperty, FloatVectorProperty
 
 from ..bl.places import collection_for, select_alone
 from ..bl.plane import place_plane
@@ -21,6 +21,11 @@ _LOCATION = FloatVectorProperty(
     size=3,
     options={"SKIP_SAVE"},
 )
+_IS_NEAR = BoolProperty(
+    name="Near",
+    description="Let the plane stand a little away from its location where an object or another clip is in its place",
+    options={"SKIP_SAVE", "HIDDEN"},
+)
 
 
 class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, bpy.types.Operator):
@@ -36,8 +41,10 @@ class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, 
     properties_of_panel = (PlaneProperties, PlaybackProperties)
     if TYPE_CHECKING:
         location: tuple[float, float, float]
+        is_near: bool
     else:
         location: _LOCATION
+        is_near: _IS_NEAR
 
     def draw(self, context: bpy.types.Context) -> None:
         """In the file browser how it looks and runs; place and time once the plane stands, in the redo panel."""
@@ -58,12 +65,14 @@ class TRANSPIXAR_OT_place_plane(PlaneProperties, PlaybackProperties, PlaceClip, 
 
     def place(self, context: bpy.types.Context, sequence: Sequence) -> None:
         """Place the clip; in Object Mode, select the plane and make it active."""
-        is_near = not self.properties.is_property_set("location")
-        x, y, z = context.scene.cursor.location if is_near else self.location
+        is_given = self.properties.is_property_set("location")
+        is_near = self.is_near or not is_given
+        x, y, z = self.location if is_given else context.scene.cursor.location
         placement = plane_placement_from(self, (x, y, z), self.frame_start, View.of(context), is_near=is_near)
         collection = collection_for(context, context.scene)
         plane = place_plane(sequence, context.scene, collection, placement)
         # For the redo panel, which begins with where it stands.
         self.location = (x, y, z) if plane.parent is not None else plane.location
+        self.is_near = False
         if not select_alone(context, plane) and context.mode != "OBJECT":
             self.report({"INFO"}, rpt_("The plane is placed. To select it, go to Object Mode"))

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import bpy
 import pytest
+from mathutils import Vector
 
 from blender_transpixar.bl import compat
+from blender_transpixar.bl.pointer import is_free, point_on_ground
 from blender_transpixar.file_handlers import TRANSPIXAR_FH_clip, TRANSPIXAR_FH_sequence
 from tests.addon.made_clips import write_clip
 
@@ -74,3 +76,41 @@ def test_pictures_are_claimed_only_if_the_artist_wants_that(clip: Path, preferen
     area.ui_type = "TEXT_EDITOR"
     with bpy.context.temp_override(window=window, area=area):
         assert not TRANSPIXAR_FH_clip.poll_drop(bpy.context)
+
+
+def test_it_stands_where_it_was_dropped_and_the_next_one_beside_it(clip: Path):
+    other = write_clip(clip.parent / "second") / "test-effect.transpixar"
+    files = [{"name": str(path.relative_to(clip.parent))} for path in (clip / "test-effect.transpixar", other)]
+    arguments = {"directory": f"{clip.parent}/", "files": files, "location": (3.0, 1.0, 0.5)}
+    assert bpy.ops.transpixar.drop_clip(**arguments) == {"FINISHED"}
+    first, second = sorted(bpy.context.scene.objects, key=lambda plane: plane.name)
+    assert tuple(first.location) == (3.0, 1.0, 0.5)
+    assert abs(second.location.x - first.location.x) >= first.dimensions.x
+    assert (second.location.y, second.location.z) == (1.0, 0.5)
+
+
+def test_a_strip_begins_where_it_was_dropped(clip: Path):
+    arguments = {"filepath": str(clip / "0001.png"), "place_as": "STRIP", "frame_start": 77, "channel": 3}
+    assert bpy.ops.transpixar.drop_clip(**arguments) == {"FINISHED"}
+    (strip,) = compat.all_strips(bpy.context.scene)
+    assert (compat.strip_range(strip)[0], strip.channel) == (77, 3)
+    end = compat.strip_range(strip)[1]
+    taken = [
+        is_free(bpy.context.scene, channel, frame) for channel, frame in ((3, 70), (3, end - 1), (3, end), (2, 70))
+    ]
+    assert taken == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("origin", "direction", "expected"),
+    [
+        ((0, -10, 10), (0, 1, -1), (0, -1, 1)),
+        ((5, 2, 1.5), (0, 0, -1), (5, 2, 1)),
+        # Along the ground, or above the horizon: as far away as the cursor.
+        ((3, -10, 4), (0, 1, 0), (3, 0, 4)),
+        ((0, -10, 1), (0, 0.8, 0.6), (0, -3.6, 5.8)),
+    ],
+)
+def test_beside_everything_it_stands_on_the_ground(origin: tuple, direction: tuple, expected: tuple):
+    place = point_on_ground(Vector(origin), Vector(direction).normalized(), Vector((0.0, 0.0, 1.0)))
+    assert tuple(place) == pytest.approx(expected, abs=1e-5)
