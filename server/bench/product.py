@@ -8,7 +8,6 @@ import torch
 
 from server.transpixar.execution import Execution
 from server.transpixar.memory import ClipSize, ModelMemory
-from server.transpixar.placement import available_bytes
 from server.transpixar.planner import PlannedRun, Planner
 from server.transpixar.plans import RESIDENT, TEXT_FREED, Quality
 
@@ -60,7 +59,7 @@ def planner_for(size: BenchSize, device: torch.device, dtype_bytes: int) -> Plan
         dtype_bytes,
     )
     clip = ClipSize(size.width, size.height, size.num_frames)
-    return Planner(memory, clip, available_bytes(device), on_cpu=device.type == "cpu")
+    return Planner.of_device(str(device), memory, clip)
 
 
 def _no_text_encoder(device: torch.device) -> NoReturn:

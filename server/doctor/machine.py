@@ -135,8 +135,7 @@ def _look_at_gpu() -> Gpu:
 
 def _look_at_memory() -> tuple[int, int]:
     try:
-        import psutil
-    except ImportError:
+        from server import main_memory
+    except ImportError:  # psutil is missing
         return 0, 0
-    memory = psutil.virtual_memory()
-    return memory.available, memory.total
+    return main_memory.fillable_bytes(), main_memory.total_bytes()

@@ -31,7 +31,8 @@ class Models:
         registry: the models on offer.
         places: where downloads and accepted licences lie.
         on_gpu: clips are made on a GPU.
-        free_bytes: memory of that device which can be filled; None asks it.
+        free_bytes: memory of that device which can be filled; None asks it, and for main memory too.
+        host_free_bytes: main memory that can be filled, where free_bytes is given; None where that is no concern.
         measure_rate: measures the device's matmul rate in operations a second; None measures it here.
     """
 
@@ -39,6 +40,7 @@ class Models:
     places: ModelPlaces
     on_gpu: bool
     free_bytes: int | None = None
+    host_free_bytes: int | None = None
     measure_rate: Callable[[], float] | None = None
 
     def check(self) -> Iterator[Finding]:
@@ -102,8 +104,8 @@ class Models:
         clip = model.defaults
         said = (
             f"Ready. A default clip ({clip.width}x{clip.height}, {clip.num_frames} frames, {clip.steps} steps) takes "
-            f"about {duration(facts['about_seconds'])} and {gigabytes(facts['predicted_peak_bytes'])} of memory. Plan "
-            f"'{facts['plan']}': {facts['plan_summary']}"
+            f"about {duration(facts['about_seconds'])} and {gigabytes(facts['predicted_peak_bytes'])} of memory"
+            f"{_on_top(facts['predicted_host_bytes'])}. Plan '{facts['plan']}': {facts['plan_summary']}"
         )
         return ok(about, said, **facts)
 
@@ -114,7 +116,6 @@ class Models:
         """
         from server.transpixar.flops import LatentSize, clip_flops
         from server.transpixar.memory import ClipSize, ModelMemory
-        from server.transpixar.placement import available_bytes
         from server.transpixar.planner import Planner
 
         clip, guided = model.defaults, model.defaults.guidance > 1
@@ -124,9 +125,19 @@ class Models:
             files.base, lora_rank=rank, text_length=model.max_sequence_length, dtype_bytes=_BYTES[model.dtype]
         )
         size = ClipSize(clip.width, clip.height, clip.num_frames)
-        device = "cuda" if self.on_gpu else "cpu"
-        free = available_bytes(device) if self.free_bytes is None else self.free_bytes
-        planner = Planner(memory, size, free, on_cpu=not self.on_gpu, quality=clip.quality, guided=guided)
+        if self.free_bytes is None:
+            device = "cuda" if self.on_gpu else "cpu"
+            planner = Planner.of_device(device, memory, size, quality=clip.quality, guided=guided)
+        else:
+            planner = Planner(
+                memory,
+                size,
+                self.free_bytes,
+                self.host_free_bytes,
+                on_cpu=not self.on_gpu,
+                quality=clip.quality,
+                guided=guided,
+            )
         run = planner.choose()
 
         latents = LatentSize.of_clip(memory.vae, width=clip.width, height=clip.height, num_frames=clip.num_frames)
@@ -137,9 +148,14 @@ class Models:
             "plan": run.plan.name,
             "plan_summary": run.plan.summary,
             "predicted_peak_bytes": run.predicted_peak_bytes,
+            "predicted_host_bytes": run.predicted_host_bytes,
             "about_seconds": seconds,
             "floor_seconds": flops.floor_seconds(self._rate),
         }
+
+
+def _on_top(host_bytes: int) -> str:
+    return f" on the graphics card, and {gigabytes(host_bytes)} of main memory" if host_bytes else ""
 
 
 def duration(seconds: float) -> str:

@@ -61,6 +61,7 @@ class Execution:
         model: str,
         prompts: PromptCache | None = None,
         mag_ratios: Sequence[float] | None = None,
+        loaded_as_copies: bool = False,
     ) -> None:
         """Nothing is moved yet.
 
@@ -71,6 +72,7 @@ class Execution:
             model: names the text encoder's weights, for the prompt cache.
             prompts: may be shared by several pipelines; None makes one.
             mag_ratios: the model's, where it was calibrated; see `calibrate_mag_cache`.
+            loaded_as_copies: the weights were converted while they were loaded; see `weights_are_copies`.
         """
         self.pipe, self.device = pipe, torch.device(device)
         self.run: PlannedRun | None = None
@@ -81,6 +83,16 @@ class Execution:
         self._placement: Placement | None = None
         self._quality = "exact"
         self._measures_host = False
+        self._are_copies = loaded_as_copies
+
+    @property
+    def weights_are_copies(self) -> bool:
+        """Say whether another offloading would copy weights that no file backs; see `Planner`.
+
+        Weights that are offloaded already count once: they are held, and so is the memory that they take.
+        """
+        offloads = self._placement is not None and self._placement.plan.transformer == "group_offload"
+        return self._are_copies and not offloads
 
     def can_prepare(self, plan: Plan) -> bool:
         """Say whether the pipeline can follow a plan; where not, it has to be loaded again."""
@@ -207,6 +219,7 @@ class Execution:
             self._placement = None
         if plan.text_encoder == "resident" and self.pipe.text_encoder is None:
             self.pipe.text_encoder = self._load_text_encoder(self.device)
+        self._are_copies = True
         self._placement = Placement(self.pipe, plan, self.device)
 
     def _is_compilable(self, plan: Plan) -> bool:

@@ -11,6 +11,8 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline, CogVideoXTransf
 from diffusers.hooks import HookRegistry
 from torch import nn
 
+from server import main_memory
+
 from .plans import Plan
 
 _CPU = torch.device("cpu")
@@ -141,14 +143,22 @@ def set_vae_tiling(vae: AutoencoderKLCogVideoX, tiling: bool) -> None:
 
 
 def available_bytes(device: torch.device | str) -> int:
-    """Return the bytes that this process may fill: what is free, and on a GPU what it holds already."""
+    """Return the bytes that this process may fill, of a GPU's memory or of main memory ("cpu").
+
+    What is free, and what the process holds already: the answer is the same before and after a plan is carried out.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device)
-    import psutil  # comes with accelerate
+    return main_memory.fillable_bytes(elsewhere=pinned_bytes())
 
-    return psutil.virtual_memory().available + psutil.Process().memory_info().rss
+
+def pinned_bytes() -> int:
+    """Return the bytes of main memory that the GPU's driver holds for this process, for offloaded weights."""
+    if not torch.cuda.is_initialized():
+        return 0
+    return int(torch.cuda.host_memory_stats().get("allocated_bytes.current", 0))
 
 
 def free_unused_memory(device: torch.device | str) -> None:

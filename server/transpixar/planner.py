@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .memory import ClipSize, ModelMemory
+from .placement import available_bytes
 from .plans import LADDERS, PLANS, WHOLE, Plan, Quality
 
 _GB = 10**9
@@ -48,10 +49,14 @@ class Planner:
         model: what its components need.
         clip: what is to be made.
         free_bytes: device memory that this process may fill, with what it holds already.
-        host_free_bytes: main memory likewise; None where that is no concern.
+        host_free_bytes: main memory that this process may fill, with what it holds already; None where that is no
+            concern.
         on_cpu: the device is the processor: weights have nowhere to be offloaded to, and 8-bit storage gains nothing.
         quality: see `plans`.
         guided: guidance is on, so that there are two passes a step.
+        weights_are_copies: the weights in main memory are no pages of their files, which the system can drop, because
+            they were converted on loading or were on the device already. Offloading then holds them twice while it is
+            set up: blocks are pinned one after the other, and the originals go when all are.
     """
 
     model: ModelMemory
@@ -61,6 +66,40 @@ class Planner:
     on_cpu: bool = False
     quality: Quality = "exact"
     guided: bool = True
+    weights_are_copies: bool = False
+
+    @classmethod
+    def of_device(
+        cls,
+        device: str,
+        model: ModelMemory,
+        clip: ClipSize,
+        *,
+        quality: Quality = "exact",
+        guided: bool = True,
+        weights_are_copies: bool = False,
+    ) -> Planner:
+        """Make the planner of a device with the memory that there is now; worker, doctor and bench all ask here.
+
+        Args:
+            device: as torch names it.
+            model: see the attributes.
+            clip: likewise.
+            quality: likewise.
+            guided: likewise.
+            weights_are_copies: likewise.
+        """
+        on_cpu = device.partition(":")[0] == "cpu"
+        return cls(
+            model,
+            clip,
+            free_bytes=available_bytes(device),
+            host_free_bytes=None if on_cpu else available_bytes("cpu"),
+            on_cpu=on_cpu,
+            quality=quality,
+            guided=guided,
+            weights_are_copies=weights_are_copies,
+        )
 
     def choose(self, override: str | None = None) -> PlannedRun:
         """Return the first plan that fits, or the one named by `override`, whether it fits or not.
@@ -144,6 +183,8 @@ class Planner:
             return 0
         away = plan.transformer != "resident" or others_wait
         transformer = self.model.transformer_weights(None if plan.storage == "full" else 1) if away else 0
+        if plan.transformer == "group_offload" and self.weights_are_copies:
+            transformer *= 2
         return transformer + (self.model.text_encoder_weights() if plan.text_encoder == "cpu" else 0)
 
     def _fits(self, run: PlannedRun) -> bool:

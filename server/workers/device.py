@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from server import __version__
+from server import __version__, main_memory
 from server.workers.messages import Hello, Memory
 
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -78,7 +78,7 @@ def describe_device(asked: str, device: str) -> Hello:
 def memory_probe(device: str) -> Callable[[], Memory]:
     """A function that says how much of the memory of torch's `device` this process has; cheap, for any thread."""
     if device == "cpu":
-        process, total = psutil.Process(), psutil.virtual_memory().total
+        process, total = psutil.Process(), main_memory.total_bytes()
         return lambda: Memory(used_bytes=process.memory_info().rss, total_bytes=total)
     import torch
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
+from safetensors import safe_open
 
 from server.environment import hub_secrets
 from server.models import ModelDescription
@@ -22,11 +22,14 @@ from server.models.places import ModelPlaces
 from server.transpixar import RGBA_ADAPTER, TransPixarPipeline
 from server.transpixar.execution import Execution, text_encoder_loader
 from server.transpixar.memory import ClipSize, ModelMemory
-from server.transpixar.placement import available_bytes, is_out_of_memory
+from server.transpixar.placement import is_out_of_memory
 from server.transpixar.planner import PlannedRun, Planner
 from server.transpixar.prompt_cache import PromptCache
 
 log = logging.getLogger(__name__)
+
+# What safetensors calls them. Weights of another type are converted while they are loaded.
+_STORED = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -76,15 +79,13 @@ class LoadedModel:
 
     def planner(self, size: ClipSize, *, quality: Any, guided: bool) -> Planner:
         """The planner for clips of a size with the memory that there is now."""
-        on_cpu = self._device == "cpu"
-        return Planner(
+        return Planner.of_device(
+            self._device,
             self._memory,
             size,
-            free_bytes=available_bytes(self._device),
-            host_free_bytes=None if on_cpu else psutil.virtual_memory().available,
-            on_cpu=on_cpu,
             quality=quality,
             guided=guided,
+            weights_are_copies=self.execution.weights_are_copies,
         )
 
     def use_styles(self, styles: Sequence[tuple[Path, float]]) -> None:
@@ -136,7 +137,16 @@ class LoadedModel:
             model=str(self._files.base),
             prompts=self._prompts,
             mag_ratios=self.description.mag_ratios,
+            loaded_as_copies=_stored_dtype(self._files.base / "transformer") != _STORED[self._dtype],
         )
+
+
+def _stored_dtype(folder: Path) -> str | None:
+    """The type of the weights in a folder, as safetensors calls it; None where there are none such."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            return str(file.get_slice(next(iter(file.keys()))).get_dtype())
+    return None
 
 
 def find_files(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from server.doctor.finding import Finding, Level, verdict
 from server.doctor.models import Models, duration
 from server.models import ModelRegistry
 from server.models.places import ModelPlaces
+from tests.server.transpixar.full_size import COGVIDEOX_5B
 
 
 def models_of(*folders: Path, places: Path, free_bytes: int = 10**12, rate: float = 1e12) -> Models:
@@ -88,3 +90,22 @@ def test_a_model_that_is_still_on_the_hub(tiny_model_folder, tmp_path):
 )
 def test_durations_are_rough(seconds, said):
     assert duration(seconds) == said
+
+
+def test_main_memory_counts_as_the_worker_counts_it(tiny_model_folder, tmp_path, monkeypatch):
+    """On a GPU that a clip fits only with weights in main memory, that memory is looked at too."""
+    full = replace(COGVIDEOX_5B, transformer={**COGVIDEOX_5B.transformer, "max_text_seq_length": 226})
+    monkeypatch.setattr("server.transpixar.memory.ModelMemory.from_folder", lambda *_, **__: full)
+    on_gpu = replace(models_of(tiny_model_folder, places=tmp_path), on_gpu=True, free_bytes=12 * 10**9)
+    ready = findings_of(replace(on_gpu, host_free_bytes=16 * 10**9))["Model tiny"]
+    assert ready.level is Level.OK
+    assert ready.facts["plan"] == "offload"
+    assert "and 11.4 GB of main memory." in ready.said
+    short = findings_of(replace(on_gpu, host_free_bytes=8 * 10**9))["Model tiny"]
+    assert short.level is Level.PROBLEM
+    assert "which takes 11.4 GB, but 8.0 GB are free" in short.said
+
+    # And where nothing is given, both memories are asked for.
+    asked = {"cuda": 12 * 10**9, "cpu": 8 * 10**9}
+    monkeypatch.setattr("server.transpixar.planner.available_bytes", lambda device: asked[device])
+    assert findings_of(replace(on_gpu, free_bytes=None))["Model tiny"].said == short.said

@@ -154,3 +154,19 @@ def test_the_plan_after_one_that_was_named():
     following = replace(EXACT, free_bytes=24 * GIB).after(failed)
     assert following is not None
     assert following.predicted_peak_bytes < failed.predicted_peak_bytes
+
+
+def test_weights_that_are_copies_are_there_twice_while_offloading_is_set_up():
+    planner = replace(EXACT, free_bytes=12 * GIB, host_free_bytes=20 * GIB)
+    assert planner.choose().plan.name == "offload"
+    with pytest.raises(DoesNotFit, match=r"takes 22\.\d GB, but 21\.5 GB are free"):
+        replace(planner, weights_are_copies=True).choose()
+
+
+def test_the_planner_of_a_device_asks_for_both_memories(monkeypatch):
+    asked = {"cuda:1": 12 * GIB, "cpu": 16 * GIB}
+    monkeypatch.setattr("server.transpixar.planner.available_bytes", lambda device: asked[device])
+    planner = Planner.of_device("cuda:1", COGVIDEOX_5B, FULL_CLIP)
+    assert (planner.free_bytes, planner.host_free_bytes, planner.on_cpu) == (12 * GIB, 16 * GIB, False)
+    planner = Planner.of_device("cpu", COGVIDEOX_5B, FULL_CLIP)
+    assert (planner.free_bytes, planner.host_free_bytes, planner.on_cpu) == (16 * GIB, None, True)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import imageio_ffmpeg
 import numpy as np
@@ -21,6 +22,7 @@ from server.workers.clip_job import ClipJob, MemoryRanOut
 from server.workers.generator import ClipGenerator
 from server.workers.loaded_model import LoadedModel
 from server.workers.messages import ClipReady, Generate, JobReport, Load, Phase, Planned, Preview, Step, Warned
+from tests.server.transpixar.full_size import COGVIDEOX_5B, FULL_CLIP
 from tests.tiny_model import write_tiny_model
 
 JOB = "a" * 32
@@ -347,10 +349,32 @@ def test_a_plan_asked_for_by_name_is_not_left_when_memory_runs_out(generator, ti
 
 
 def test_a_clip_for_which_no_plan_is_enough_is_refused_before_it_begins(generator, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("server.workers.loaded_model.available_bytes", lambda device: 10**6)
+    monkeypatch.setattr("server.transpixar.planner.available_bytes", lambda device: 10**6)
 
     with pytest.raises(DoesNotFit, match="GB are free"):
         run(generator, make_task(tmp_path, tiny))
+
+
+def test_the_second_offloaded_clip_is_planned_as_the_first(generator, tiny, tmp_path, monkeypatch):
+    """Weights that offloading has pinned are held by this process; they are not charged to the next clip again."""
+    run(generator, make_task(tmp_path, tiny))
+    model = generator._model
+    host = {"free": 26 * 10**9, "held": 10**9}
+    monkeypatch.setattr(
+        "server.transpixar.planner.available_bytes",
+        lambda device: 12 * 2**30 if device != "cpu" else host["free"] + host["held"],
+    )
+    # The planner's sums for a full model; nothing is moved.
+    monkeypatch.setattr(model, "_device", "cuda:0")
+    monkeypatch.setattr(model, "_memory", COGVIDEOX_5B)
+    first = model.planner(FULL_CLIP, quality="exact", guided=True).choose()
+    assert first.plan.name == "offload"
+    assert model.execution.weights_are_copies  # it made a clip under another plan
+    monkeypatch.setattr(model.execution, "_placement", SimpleNamespace(plan=first.plan))
+    host["free"] -= first.predicted_host_bytes
+    host["held"] += first.predicted_host_bytes
+    assert not model.execution.weights_are_copies
+    assert model.planner(FULL_CLIP, quality="exact", guided=True).choose().plan == first.plan
 
 
 def write_movie(path: Path, frames: np.ndarray) -> Path:
