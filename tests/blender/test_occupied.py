@@ -1,6 +1,7 @@
 """A clip that has come waits for tools that hold on to the scene, briefly, and not for operators that never end.
 
-Blender starts no modal operator in background mode, so what runs is told here; `tests/blender/window` has real ones.
+Blender starts no modal operator in background mode, so what runs is told here;
+`window/test_modal_operators.py` has real ones.
 """
 
 from dataclasses import dataclass
