@@ -44,6 +44,22 @@ def _measure(folder: Path, lengths: list[int], fps: float) -> None:
     clip = str(write_clip(folder / "clips", count=_FRAMES, fps=fps))
     longer = str(write_clip(folder / "others", count=_FRAMES + 1, fps=fps))
 
+    def sequence(length: int) -> str:
+        """The first picture of a sequence without a sidecar that fills the scene."""
+        pictures = folder / str(length)
+        if not pictures.is_dir():
+            pictures.mkdir()
+            for number in range(1, length + 1):
+                (pictures / f"a_{number:05d}.png").hardlink_to(Path(clip) / "0001.png")
+        return str(pictures / "a_00001.png")
+
+    def place(operator: Callable[..., object]) -> Callable[[int], Callable[[], object]]:
+        def prepare(length: int) -> Callable[[], object]:
+            path = sequence(length)
+            return lambda: operator(filepath=path)
+
+        return prepare
+
     def repeats(length: int) -> dict[str, object]:
         return {"repeat": "COUNT", "repeat_count": max(round(length * fps / 24 / _FRAMES), 1)}
 
@@ -73,7 +89,7 @@ def _measure(folder: Path, lengths: list[int], fps: float) -> None:
         return lambda length: lambda: call(length)
 
     plane, compositor = bpy.ops.transpixar.place_plane, bpy.ops.transpixar.place_in_compositor
-    rows: dict[str, Callable[[int], Callable[[], None]]] = {
+    rows: dict[str, Callable[[int], Callable[[], object]]] = {
         "strip, for ever": now(lambda length: strip(length, repeat="FOREVER")),
         "strip, held": now(lambda length: strip(length, hold_last=True)),
         "another version on the strip": another_version,
@@ -81,6 +97,8 @@ def _measure(folder: Path, lengths: list[int], fps: float) -> None:
         "plane, for ever": now(lambda length: plane(filepath=clip, repeat="FOREVER")),
         "plane, that often": now(lambda length: plane(filepath=clip, **repeats(length))),
         "compositor, that often": now(lambda length: compositor(filepath=clip, **repeats(length))),
+        "strip, a file for each frame": place(bpy.ops.transpixar.place_strip),
+        "plane, a file for each frame": place(plane),
         "before: elements appended": now(append_one_by_one),
     }
     print(f"Blender {bpy.app.version_string}, a clip of {_FRAMES} frames, {fps:g} a second; seconds")

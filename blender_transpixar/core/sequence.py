@@ -1,5 +1,6 @@
 """Numbered pictures on disk: a clip's, or any others with an alpha channel."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -149,9 +150,12 @@ def _only_sequence_in(folder: Path) -> Sequence:
 def _numbers_in(folder: Path) -> dict[tuple[str, str], list[str]]:
     """The sequences of a folder by what stands before and behind the number, and how each number is written."""
     found: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(folder.iterdir()):
-        split = split_name(path.name)
-        if split is not None and path.suffix.lower() in PICTURE_SUFFIXES:
+    # Names and no paths, which take five times as long: a folder may hold tens of thousands.
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries)
+    for name in names:
+        split = split_name(name) if name.lower().endswith(PICTURE_SUFFIXES) else None
+        if split is not None:
             head, number, tail = split
             found.setdefault((head, tail), []).append(number)
     return found

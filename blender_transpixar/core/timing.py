@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from math import ceil
 
 
 class Speed(StrEnum):
@@ -87,7 +86,9 @@ class Timing:
 
     def scene_frame_of(self, position: int) -> int:
         """The first scene frame at which a position, counted in shown clip frames from 0, is due."""
-        return self.start + ceil(position / self.rate)
+        rate = self.rate
+        # Rounded up, in whole numbers: this is asked for tens of thousands of positions.
+        return self.start - (-position * rate.denominator // rate.numerator)
 
     def index_at(self, scene_frame: int) -> int | None:
         """The clip's frame on a scene frame, or None where nothing is shown."""

@@ -112,3 +112,19 @@ def test_only_frames_that_there_are_get_shown(timing: Timing):
 def test_duration_in_seconds_is_kept_to_within_one_scene_frame(clip_fps: int, scene_fps: int):
     timing = Timing(1, 49, Fraction(clip_fps), Fraction(scene_fps))
     assert 0 <= Fraction(timing.end - timing.start, scene_fps) - Fraction(49, clip_fps) < Fraction(1, scene_fps)
+
+
+def test_a_long_scene_asks_a_long_clip_for_its_order_once(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+    order = Timing.order.fget
+    monkeypatch.setattr(Timing, "order", property(lambda timing: asked.append(1) or order(timing)))
+    timing = in_24(1000, repeats=None)
+    assert len(list(timing.shown(1, 5000))) == 5000 - 9
+    assert len(list(timing.changes(2))) == 2000
+    assert len(asked) == 2
+
+
+@given(TIMINGS, st.integers(-50, 200))
+def test_a_position_is_due_on_the_first_frame_that_has_come_so_far(timing: Timing, position: int):
+    frame = timing.scene_frame_of(position)
+    assert (frame - timing.start) * timing.rate >= position > (frame - 1 - timing.start) * timing.rate
