@@ -13,6 +13,7 @@ from .core.errors import InvalidAddressError, OnlineAccessError
 from .core.moving import CLIPS, LIBRARY
 from .core.server_file import read_token
 from .core.server_options import ServerOptions
+from .core.typed_text import trimmed
 
 # Where artists' work goes when the preferences do not say, in place of a folder in their home; for tests and farms.
 WORK_FOLDER_VARIABLE = "TRANSPIXAR_WORK_DIR"
@@ -181,7 +182,7 @@ def server_token(url: str) -> str | None:
     What is typed goes to the server of the preferences' own address only.
     """
     preferences = preferences_of(bpy.context)
-    typed = preferences.server_token.strip() if preferences else ""
+    typed = trimmed(preferences.server_token) if preferences else ""
     if typed and url == _own_url():
         return typed
     found = server_location.found(preferences.server_command if preferences else "")

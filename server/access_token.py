@@ -8,6 +8,7 @@ from pathlib import Path
 
 from server.files import new_file
 from server.startup import StartFailure
+from server.typed_text import decoded, trimmed
 
 VARIABLE = "TRANSPIXAR_TOKEN"
 _SHORTEST = 16
@@ -25,16 +26,25 @@ def server_token(token_file: Path | None) -> str | None:
     try:
         if token_file is not None:
             return _of_file(token_file)
-        token = os.environ.get(VARIABLE)
+        token = trimmed(os.environ.get(VARIABLE, ""))
         return _checked(token, VARIABLE) if token else None
     except TokenUnreadable as error:
         raise StartFailure("bad_setting", str(error)) from error
 
 
+def callers_token(token: str | None) -> str | None:
+    """The token that a caller shows: the one given, else that of the environment. Raises TokenUnreadable."""
+    found = trimmed(token or os.environ.get(VARIABLE, ""))
+    if not all("!" <= character <= "~" for character in found):
+        source = "the call" if token else VARIABLE
+        raise TokenUnreadable(f"The token of {source} is not usable; it has letters and digits without spaces only.")
+    return found or None
+
+
 def read_token(file: Path) -> str:
     """The token in a file. Raises TokenUnreadable."""
     try:
-        return _checked(file.read_text("utf-8").strip(), str(file))
+        return _checked(trimmed(decoded(file.read_bytes())), str(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise TokenUnreadable(f"The token file {file} cannot be read ({reason}); choose another.") from error

@@ -28,6 +28,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from server import API_VERSION, access_token, instance
+from server.address import BadAddress, normalised
 from server.connection import ClientError, Connection, Json, Patience
 from server.downloads import require_absent, save_body
 from server.files import new_folder
@@ -74,7 +75,12 @@ class Client:
         if url is None:
             url, found = find_server()
             token = token or found
-        self._connection = Connection(url, token or os.environ.get(access_token.VARIABLE))
+        try:
+            self._connection = Connection(normalised(url), access_token.callers_token(token))
+        except BadAddress as error:
+            raise ClientError("bad_address", str(error)) from None
+        except access_token.TokenUnreadable as error:
+            raise ClientError("token_unreadable", str(error)) from None
         self._patience = patience
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import requests.auth
@@ -149,7 +150,9 @@ class Connection:
 
     def wrong_server(self) -> ClientError:
         """The error for an answer that is none of this contract."""
-        return ClientError("wrong_server", f"What answers at {self.url} is no TransPixar server.")
+        path = urlsplit(self.url).path
+        hint = f" Leave the path {path} out, unless another server hands calls on from there." if path else ""
+        return ClientError("wrong_server", f"What answers at {self.url} is no TransPixar server.{hint}")
 
     def unreachable(self) -> ClientError:
         """The error for no answer."""

@@ -1,21 +1,26 @@
 """Server addresses: what a person types, and what `requests` needs."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from .errors import InvalidAddressError
+from .typed_text import trimmed
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8420"
 DEFAULT_PORT = 8420
+# What is copied along with an address: the paths of the server's own answers.
+_OWN_PATH = re.compile(r"(/+(v1(/.*)?|healthz|readyz|metrics|openapi\.json))+$")
 
 
 def normalise(text: str) -> str:
     """The base URL for what was typed: `localhost:8420`, or the port alone, becomes `http://127.0.0.1:8420`.
 
     `localhost` is replaced by its number because resolving the name starts a thread. Without a port, `http` means the
-    server's usual 8420 and `https` its own 443. Raises InvalidAddressError.
+    server's usual 8420 and `https` its own 443. Any other path than that of an answer is kept: a server may lie behind
+    another one. Raises InvalidAddressError.
     """
-    typed = text.strip()
+    typed = trimmed(text)
     if not typed:
         return DEFAULT_ADDRESS
     if typed.removeprefix(":").isdecimal():
@@ -35,7 +40,7 @@ def normalise(text: str) -> str:
         port = DEFAULT_PORT
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port is None else f":{port}"
-    return f"{parts.scheme}://{shown_host}{shown_port}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{shown_host}{shown_port}{_OWN_PATH.sub('', parts.path.rstrip('/')).rstrip('/')}"
 
 
 def is_loopback(url: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .errors import InvalidRequestError
+from .typed_text import is_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ClipRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no model could take; sizes and counts are the server's to judge. Raises InvalidRequestError."""
-        if not self.prompt.strip():
+        if is_blank(self.prompt):
             raise InvalidRequestError(
                 'The prompt is empty. Describe an effect, for example "a puff of orange smoke".',
                 code="prompt_empty",

@@ -10,6 +10,7 @@ from pathlib import Path
 from .address import is_loopback, normalise
 from .errors import InvalidAddressError
 from .process_id import is_running
+from .typed_text import decoded, trimmed
 
 RECORD_NAME = "server.json"
 INSTALLATION_NAME = "installation.json"
@@ -76,7 +77,7 @@ def read_installation(data_folder: Path) -> tuple[Path, Path] | None:
 def read_token(file: Path) -> str | None:
     """The token in a server's token file, None when it cannot be read."""
     try:
-        with file.open(encoding="utf-8") as text:
-            return text.read(4096).strip() or None
+        with file.open("rb") as text:
+            return trimmed(decoded(text.read(4096))) or None
     except (OSError, UnicodeDecodeError):
         return None

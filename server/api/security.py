@@ -31,11 +31,16 @@ def host_name(host_header: str) -> str:
     return host.rsplit(":", 1)[0] if host.count(":") == 1 else host
 
 
+def _typed_name(host: str) -> str:
+    """The name in what a person writes for one: with a scheme, a port or a path, as in a browser's address bar."""
+    return host_name(host.partition("://")[2].partition("/")[0] if "://" in host else host.partition("/")[0])
+
+
 class AllowedHosts:
     """The names under which the server may be called: those of this machine, and `more`."""
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        self._names = {"localhost", socket.gethostname().lower(), *(host_name(host) for host in more)}
+        self._names = {"localhost", socket.gethostname().lower(), *(_typed_name(host) for host in more)}
 
     def allows(self, host_header: str, listening: str | None = None) -> bool:
         """Whether a Host header names this machine; `listening` is the address that the call has come to."""

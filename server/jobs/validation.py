@@ -10,6 +10,7 @@ from server.jobs.inputs import check_footage_length, check_source, check_style_l
 from server.jobs.request import AUTO_PLAN, SEED_COUNT, VideoRequest, VideoRequestInput
 from server.jobs.uploads import NoUploads, UploadLookup
 from server.models import ModelDescription, ModelRegistry, RequestLimits
+from server.typed_text import trimmed
 
 MAX_SEED = SEED_COUNT - 1
 
@@ -40,8 +41,8 @@ def complete_request(
     footage = check_source(sent, model, uploads or NoUploads())
     footage_frames = usable_frames(sent, footage, model.limits)
     request = VideoRequest(
-        prompt=sent.prompt.strip(),
-        negative_prompt=(sent.negative_prompt or "").strip(),
+        prompt=trimmed(sent.prompt),
+        negative_prompt=trimmed(sent.negative_prompt or ""),
         seed=draw_seed() if sent.seed is None else sent.seed,
         width=defaults.width if sent.width is None else sent.width,
         height=defaults.height if sent.height is None else sent.height,

@@ -53,6 +53,8 @@ def test_names_of_other_machines(host: str) -> None:
 def test_further_names() -> None:
     assert AllowedHosts(["render.example"]).allows("Render.Example:8420")
     assert not AllowedHosts(["render.example"]).allows("other.render.example")
+    for typed in ("https://render.example:8420/transpixar/", "render.example/v1", "RENDER.example:80"):
+        assert AllowedHosts([typed]).allows("render.example")
     assert AllowedHosts().allows("10.0.0.1:8420", listening="10.0.0.1")
     assert not AllowedHosts().allows("10.0.0.2:8420", listening="10.0.0.1")
     assert AllowedHosts().allows(socket.gethostname())

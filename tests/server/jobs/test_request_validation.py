@@ -128,3 +128,10 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_description_that_lacks_something_says_what(tmp_path: Path) -> None:
     with pytest.raises(ModelFolderError, match="licence"):
         write_models(tmp_path, {key: value for key, value in WIDE.items() if key != "licence"})
+
+
+@pytest.mark.parametrize("prompt", ["\u200b\ufeff", "\x00\x1b", "\u3164 \u2800", "\u00a0\t"])
+def test_a_prompt_of_nothing_visible_is_empty(prompt: str, models: ModelRegistry) -> None:
+    with pytest.raises(RequestError, match="The prompt is empty") as caught:
+        complete_request(VideoRequestInput(prompt=prompt), models)
+    assert (caught.value.code, caught.value.field) == ("prompt_empty", "prompt")
