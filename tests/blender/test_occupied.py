@@ -114,12 +114,18 @@ def test_a_clip_comes_while_blenderkits_bar_is_open(now: Now, connected: Path):
     assert len(bpy.context.scene.objects) == 1
 
 
+def undo_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The undo steps that are made from now on."""
+    steps: list[str] = []
+    operators = SimpleNamespace(ed=SimpleNamespace(undo_push=lambda message: steps.append(message)))
+    monkeypatch.setattr(undo, "bpy", SimpleNamespace(ops=operators, context=bpy.context))
+    return steps
+
+
 def test_a_clip_that_waits_says_for_what_and_comes_with_an_undo_step_of_its_own_later(
     now: Now, connected: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    steps: list[str] = []
-    operators = SimpleNamespace(ed=SimpleNamespace(undo_push=lambda message: steps.append(message)))
-    monkeypatch.setattr(undo, "bpy", SimpleNamespace(ops=operators))
+    steps = undo_steps(monkeypatch)
     wish = clip_queue.find(generate([MOVING], now))
     pump_until(lambda: wish.generation.finished)
     pump.tick()
@@ -136,6 +142,21 @@ def test_a_clip_that_waits_says_for_what_and_comes_with_an_undo_step_of_its_own_
     pump.tick()
     pump.tick()
     assert steps == ["Generate Clip"]
+
+
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT"])
+def test_a_tools_own_undo_step_is_enough_where_the_clip_is_in_it(now: Now, monkeypatch: pytest.MonkeyPatch, mode: str):
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.object.mode_set(mode=mode)
+    steps, finished = undo_steps(monkeypatch), iter((None, (1, "TRANSFORM_OT_translate", 1)))
+    monkeypatch.setattr(undo, "_last_operator", lambda: next(finished))
+    now.tools = [MOVING]
+    undo.push("Generate Clip")
+    now.tools = []
+    pump.tick()
+    # A step of Edit Mode has the edited mesh alone.
+    assert steps == {"OBJECT": [], "EDIT": ["Generate Clip"]}[mode]
+    bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def test_an_undo_step_does_not_wait_for_an_add_ons_operator(now: Now):

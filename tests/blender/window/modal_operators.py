@@ -68,6 +68,11 @@ def story() -> Iterator[float]:
     press("RET")
     yield 1.0
     report["undo step waited"] = not is_undo_awaited()
+    report["before undo"] = len(bpy.data.objects)
+    with bpy.context.temp_override(window=window, area=viewport, region=region):
+        bpy.ops.ed.undo()
+    yield 0.5
+    report["after undo"] = len(bpy.data.objects)
     start(bpy.ops.object.watcher)
     report["undo taken by watcher"] = occupied.is_undo_taken()
     yield from come("watcher", clip)

@@ -41,3 +41,5 @@ def test_clips_come_while_operators_run(display: str, tmp_path: Path):
     # A tool of Blender's makes its own undo step, an add-on's operator that never ends does not.
     assert (report["undo taken by move"], report["undo taken by watcher"]) == (True, False)
     assert (report["undo step waits"], report["undo step waited"]) == (True, True)
+    # The tool's own step takes the clip away too, and there is none that does nothing.
+    assert report["after undo"] == report["before undo"] - 1
