@@ -1,5 +1,6 @@
 """Attention over ``[text | rgb | alpha]`` without a dense mask."""
 
+import logging
 from typing import Literal, get_args
 
 import torch
@@ -9,6 +10,8 @@ from diffusers.models.embeddings import apply_rotary_emb
 
 from .lora import project
 from .tokens import TokenLayout
+
+log = logging.getLogger(__name__)
 
 TextToAlpha = Literal["strict", "reference", "open"]
 """How much text queries see of alpha keys: nothing (the paper, eq. 7), e^-1 of their weight (the released code, whose
@@ -38,6 +41,7 @@ class RGBAAttnProcessor:
 
     Attributes:
         text_to_alpha: see `TextToAlpha`; may be changed between calls.
+        failed: the kernels that failed at work, each with what they said; PyTorch's own took their place.
     """
 
     # `ModelMixin.set_attention_backend` writes it where it exists.
@@ -45,6 +49,7 @@ class RGBAAttnProcessor:
 
     def __init__(self, text_to_alpha: TextToAlpha = "strict") -> None:
         self.text_to_alpha: TextToAlpha = text_to_alpha
+        self.failed: dict[AttentionBackendName, str] = {}
 
     def __call__(
         self,
@@ -124,7 +129,30 @@ class RGBAAttnProcessor:
         return torch.cat([text, video], dim=1)
 
     def _dispatch(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        return dispatch_attention_fn(query, key, value, backend=self._attention_backend)
+        backend = self._attention_backend
+        # What is compiled must not catch anything; there `_CompiledForward` falls back.
+        if not self.can_fall_back or torch.compiler.is_compiling():
+            return dispatch_attention_fn(query, key, value, backend=backend)
+        try:
+            return dispatch_attention_fn(query, key, value, backend=backend)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a kernel that was built for another torch or GPU can fail in any way
+            self.fall_back(error)
+            return dispatch_attention_fn(query, key, value, backend=self._attention_backend)
+
+    @property
+    def can_fall_back(self) -> bool:
+        """Say whether attention is computed by another kernel than PyTorch's own."""
+        return self._attention_backend not in (None, AttentionBackendName.NATIVE)
+
+    def fall_back(self, error: Exception) -> None:
+        """Compute attention by PyTorch's own kernel from now on, in all blocks, because another one failed."""
+        assert self._attention_backend is not None
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        self.failed[self._attention_backend] = said
+        log.warning("the attention kernel %s failed and is not used any more: %s", self._attention_backend.value, said)
+        self._attention_backend = AttentionBackendName.NATIVE
 
 
 def _attend_with_bias(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: TokenLayout) -> torch.Tensor:

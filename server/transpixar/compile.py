@@ -22,6 +22,8 @@ from torch import nn
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._dynamo.utils import counters
 
+from .attention import RGBAAttnProcessor
+
 log = logging.getLogger(__name__)
 
 # Compiling takes 17 to 20 s for each batch size and saves a sixth of a step (H100, H200), so it pays for clips of some
@@ -135,9 +137,10 @@ class _Attempt:
 class _CompiledForward:
     """A block's compiled `forward`, which runs as it is once compiling has failed for any block."""
 
-    def __init__(self, block: nn.Module, attempt: _Attempt, options: dict[str, Any]) -> None:
+    def __init__(self, block: Any, attempt: _Attempt, options: dict[str, Any]) -> None:
         self._plain = block.forward
         self._compiled: Callable[..., Any] = torch.compile(block.forward, **options)
+        self._processor: RGBAAttnProcessor = block.attn1.processor
         self.attempt = attempt
         functools.update_wrapper(self, block.forward)
 
@@ -149,6 +152,12 @@ class _CompiledForward:
                 result = self._run(hidden_states, *args, **kwargs)
             except TorchDynamoException as error:
                 self.attempt.fail(_first_line(error))
+            except Exception as error:
+                # An attention kernel can fail in any way; without one, this is somebody else's error.
+                if isinstance(error, torch.OutOfMemoryError) or not self._processor.can_fall_back:
+                    raise
+                self._processor.fall_back(error)
+                return self(hidden_states, *args, **kwargs)
             else:
                 report.variants += counters["stats"]["unique_graphs"] - before
                 report.compiled_calls += 1

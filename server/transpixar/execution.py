@@ -18,9 +18,10 @@ from transformers import T5EncoderModel
 
 from . import host_memory
 from .adapter import RGBA_ADAPTER
+from .attention import RGBAAttnProcessor
 from .compile import compile_blocks, compile_report, is_worth_compiling, uncompile_blocks
-from .flops import LatentSize, transformer_flops
-from .kernels import KernelReport, choose_kernel, use_kernel
+from .flops import LatentSize, stream_tokens, transformer_flops
+from .kernels import KERNELS, KernelReport, choose_kernel, use_kernel
 from .memory import ClipSize
 from .placement import Placement, free_unused_memory
 from .planner import PlannedRun
@@ -117,6 +118,8 @@ class Execution:
             dtype=transformer.dtype,
             head_dim=transformer.config.attention_head_dim,
             exact=preset.exact_attention,
+            lengths=self._lengths(run.clip),
+            failed=self._processor.failed,
         )
         use_kernel(transformer, self.kernels.chosen)
         if self._is_compilable(run.plan) and is_worth_compiling(self.device, self._flops(run.clip, num_steps)):
@@ -197,7 +200,7 @@ class Execution:
             "device": name,
             "plan": self.run.plan.name,
             "plan_summary": self.run.plan.summary,
-            "attention": self.kernels.chosen.title,
+            "attention": self._attention(self.kernels),
             "compiled_share": None if report is None else report.share,
             "quality": self._quality,
             "predicted_peak_bytes": self.run.predicted_peak_bytes,
@@ -225,6 +228,20 @@ class Execution:
     def _is_compilable(self, plan: Plan) -> bool:
         # Blocks that come and go, or are cast layer by layer, are hooked inside of what would be compiled.
         return plan.transformer != "group_offload" and plan.storage == "full"
+
+    @property
+    def _processor(self) -> RGBAAttnProcessor:
+        return self.pipe.transformer.transformer_blocks[0].attn1.processor
+
+    def _attention(self, kernels: KernelReport) -> str:
+        """Name the kernel at work, which is not the one chosen if that failed in the clip."""
+        return kernels.chosen.title if kernels.chosen.backend not in self._processor.failed else KERNELS[-1].title
+
+    def _lengths(self, clip: ClipSize) -> tuple[int, int]:
+        """Return the numbers of text tokens T and of tokens of one stream L."""
+        config, vae = self.pipe.transformer.config, self.pipe.vae.config
+        latents = LatentSize.of_clip(vae, width=clip.width, height=clip.height, num_frames=clip.num_frames)
+        return config.max_text_seq_length, stream_tokens(config, latents)
 
     def _flops(self, clip: ClipSize, num_steps: int) -> float:
         """Count the operations of sampling a clip, with guidance."""

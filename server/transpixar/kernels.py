@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,11 @@ class AttentionKernel:
     capabilities: tuple[tuple[int, int], tuple[int, int]]
     exact: bool = True
 
+
+# Lengths for a trial where no clip is at hand: T and L are no multiples of what kernels take at once.
+_SMALL = (226, 1000)
+_TRIED_HEADS = 2
+_TOLERANCE = 0.1
 
 _ANY = ((0, 0), (99, 9))
 KERNELS = (
@@ -81,6 +87,8 @@ def choose_kernel(
     capability: tuple[int, int] | None = None,
     is_installed: Callable[[str], bool] | None = None,
     works: Callable[[AttentionKernel], bool] | None = None,
+    lengths: tuple[int, int] | None = None,
+    failed: Mapping[Backend, str] | None = None,
 ) -> KernelReport:
     """Choose the best attention kernel that is there and works.
 
@@ -91,16 +99,21 @@ def choose_kernel(
         exact: pass over kernels that quantise.
         capability: the GPU's compute capability; None asks the GPU.
         is_installed: tells whether a package can be imported; None looks.
-        works: tries a kernel out; None computes a small attention with it.
+        works: tries a kernel out; None computes attention with it, of two heads and of the lengths of real calls.
+        lengths: number of text tokens T and of tokens of one stream L; None tries it at small ones.
+        failed: kernels that failed at work, each with what they said.
     """
     device = torch.device(device)
     if capability is None and device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
     is_installed = is_installed or (lambda package: importlib.util.find_spec(package) is not None)
-    works = works or (lambda kernel: _try_out(kernel, device, dtype, head_dim))
+    works = works or (lambda kernel: _works(kernel.backend, device, dtype, head_dim, lengths or _SMALL))
+    failed = failed or {}
     rejected: list[tuple[str, str]] = []
     for kernel in KERNELS:
         reason = _why_not(kernel, capability, dtype, exact, is_installed)
+        if reason is None and kernel.backend in failed:
+            reason = f"it failed in a clip ({failed[kernel.backend]})"
         if reason is None and kernel.backend != Backend.NATIVE and not works(kernel):
             reason = "a trial of it failed"
         if reason is None:
@@ -143,16 +156,25 @@ def _why_not(
     return None
 
 
+@functools.cache
 @torch.no_grad()
-def _try_out(kernel: AttentionKernel, device: torch.device, dtype: torch.dtype, head_dim: int) -> bool:
-    """Compute a small attention and compare it with torch's own."""
-    query, key, value = torch.randn(
-        3, 1, 256, 2, head_dim, device=device, dtype=dtype
-    ).unbind()  # (1, 256, 2, head_dim)
+def _works(backend: Backend, device: torch.device, dtype: torch.dtype, head_dim: int, lengths: tuple[int, int]) -> bool:
+    """Compute each kind of attention that `RGBAAttnProcessor` calls for and compare it with torch's own.
+
+    Text queries see text and RGB, a few rows of a long table; video queries see everything. Kernels differ in which
+    lengths they can do.
+    """
+    text, stream = lengths
+    whole = text + 2 * stream
     try:
-        ours = dispatch_attention_fn(query, key, value, backend=kernel.backend)
-        theirs = dispatch_attention_fn(query, key, value, backend=Backend.NATIVE)
-        return bool((ours - theirs).abs().max() < 0.1)
+        for rows, columns in ((text, text + stream), (2 * stream, whole), (whole, whole)):
+            query = torch.randn(1, rows, _TRIED_HEADS, head_dim, device=device, dtype=dtype)
+            key, value = torch.randn(2, 1, columns, _TRIED_HEADS, head_dim, device=device, dtype=dtype).unbind()
+            ours = dispatch_attention_fn(query, key, value, backend=backend)
+            theirs = dispatch_attention_fn(query, key, value, backend=Backend.NATIVE)
+            if not bool((ours - theirs).abs().max() < _TOLERANCE):  # false for NaN too
+                return False
     except Exception as error:  # a kernel that was built for another torch or GPU can fail in any way
-        log.info("attention kernel %s does not work: %s", kernel.title, error)
+        log.info("attention kernel %s does not work: %s", backend.value, error)
         return False
+    return True
