@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 # For some hundred records, and for what SQLite adds to each.
 _BYTES = 1 << 20
 # Below this much free space the reserve would take what clips need.
-_LEAST_FREE_BYTES = 4 * _BYTES
+LEAST_FREE_BYTES = 4 * _BYTES
 
 
 class Reserve:
@@ -28,7 +28,7 @@ class Reserve:
         if self._path.exists():
             return
         try:
-            if shutil.disk_usage(self._path.parent).free < _LEAST_FREE_BYTES:
+            if shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
                 return
             with self._path.open("xb") as file:
                 # Random, because some disks store nothing for zeros.

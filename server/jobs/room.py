@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from server.jobs.job import Job, JobError
+from server.jobs.reserve import LEAST_FREE_BYTES
 from server.jobs.store import JobStore
 
 DISK_FULL = JobError(code="disk_full", message="The disk is full; make room and generate the clip again.")
@@ -33,7 +34,8 @@ class Room:
         request = job.request
         clip_bytes = 4 * request.width * request.height * request.num_frames // _COMPRESSION
         try:
-            self._needed = self._free_bytes() + clip_bytes
+            # Not what the reserve has left: that is for the job database.
+            self._needed = max(self._free_bytes() + clip_bytes, LEAST_FREE_BYTES)
         except OSError:
             self._needed = None
 

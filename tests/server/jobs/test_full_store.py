@@ -235,7 +235,7 @@ def test_one_clip_that_did_not_fit_does_not_cost_the_others_theirs(tmp_path: Pat
         await settle()
         assert stage.now(first).state is JobState.FAILED and stage.now(second).state is JobState.QUEUED
         problem = stage.scheduler.room.problem()
-        assert problem is not None and "the last clip did not fit. Make 1 MB of room" in problem[1]
+        assert problem is not None and "the last clip did not fit. Make 4 MB of room" in problem[1]
         await stage.clock.advance(10)
         assert stage.now(second).state is JobState.QUEUED
 
