@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -179,3 +180,17 @@ def test_when_its_parent_is_killed_the_server_ends_unless_it_is_to_stay(
         os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_running(pid))
     assert read_record(tmp_path / "data") is None
+
+
+def test_windows_ends_the_server_with_its_workers(launcher: Launcher, monkeypatch: pytest.MonkeyPatch):
+    """As far as that can be tried elsewhere: what is called, in place of ending the server alone."""
+    commands: list[list[str]] = []
+    for name in ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP"):
+        monkeypatch.setattr(subprocess, name, 0, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **_: commands.append(words))
+    monkeypatch.setattr(sys, "platform", "win32")
+    launcher._process = SimpleNamespace(pid=7, stdin=None, poll=lambda: None)
+    launcher._signal(by_force=True)
+    monkeypatch.undo()
+    launcher._process = None
+    assert commands == [["taskkill", "/T", "/F", "/PID", "7"]]

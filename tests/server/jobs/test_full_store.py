@@ -18,6 +18,7 @@ from server.jobs.store import Removal, StaleJob, StoreFailed
 from server.workers.messages import Failed, Phase, Step
 from tests.server.jobs.small_requests import REQUEST
 from tests.server.jobs.stage import Stage, play, settle
+from tests.server.media.file_limit import file_limit
 from tests.server.small_disk import fill, small_disk
 
 FULL = JobError(code="disk_full", message="The disk is full; make room and generate the clip again.")
@@ -109,6 +110,20 @@ def test_wherever_the_disk_fills_up_no_change_is_done_by_half(tmp_path: Path, fr
     make_room(store)
     store.close()
     assert SqliteJobStore(path).newest_first() == expected
+
+
+def test_a_limit_on_the_size_of_files_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    store = SqliteJobStore(path)
+    first, second = add(store, 2)
+    with file_limit(path.with_name("jobs.sqlite3-wal").stat().st_size + 4096):
+        first = exhaust(store, first)
+        second = second.moved_to(JobState.CANCELLED)
+        store.update(second)
+        assert store.trouble is not None and store.trouble.sentence.endswith(".")
+        assert store.newest_first() == [second, first]
+    store.close()
+    assert SqliteJobStore(path).newest_first() == [second, first]
 
 
 def test_a_program_that_holds_the_database_stops_nobody(tmp_path: Path) -> None:
