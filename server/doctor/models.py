@@ -20,7 +20,7 @@ from .finding import Finding, Level, gigabytes, note, ok, problem
 _SAMPLING_OVER_FLOOR = 1.5
 _DECODING_OVER_FLOOR = 10.0
 _PROBE_SECONDS = 1.0
-_BYTES = {"float32": 4, "bfloat16": 2}
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass

@@ -113,7 +113,7 @@ class ModelDescription(_Described):
     # None when the base lies beside the description.
     base: Files | None = None
     rgba_lora: RgbaLora
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     licences: tuple[Licence, ...] = ()
     rgb: Literal["straight", "premultiplied"]
     # The kinds of clips that a small model was trained on; empty for a model of the whole world.

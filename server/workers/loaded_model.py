@@ -24,6 +24,7 @@ from server.transpixar.execution import Execution, text_encoder_loader
 from server.transpixar.memory import ClipSize, ModelMemory
 from server.transpixar.placement import is_out_of_memory
 from server.transpixar.planner import PlannedRun, Planner
+from server.transpixar.precision import compute_dtype
 from server.transpixar.prompt_cache import PromptCache
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class LoadedModel:
         check_model(files)
         self.folder, self.description, self._files = folder, description, files
         self.known_words = KnownWords.of_model(description, files.base)
-        self._dtype = torch.bfloat16 if description.dtype == "bfloat16" else torch.float32
+        self._dtype = compute_dtype(description.dtype, device)
         self._device = device
         self._prompts = PromptCache()
         self._styles: Styles = ()

@@ -10,6 +10,7 @@ from accelerate.utils import DistributedType
 
 from server.training.lora.config import TrainingConfig
 from server.training.lora.errors import TrainingError
+from server.transpixar.precision import has_bfloat16
 
 # The others wait so long while the first makes validation clips; a full-size clip takes minutes.
 _PATIENCE = timedelta(hours=4)
@@ -55,6 +56,6 @@ def passes_of_each(config: TrainingConfig, world: int) -> int:
 def compute_dtype(config: TrainingConfig, device: torch.device) -> torch.dtype:
     """Return what the base is kept and computed in: bfloat16 where asked for, or where a GPU has it."""
     if config.precision == "auto":
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        has_bf16 = device.type == "cuda" and has_bfloat16(device)
         return torch.bfloat16 if has_bf16 else torch.float32
     return torch.bfloat16 if config.precision == "bf16" else torch.float32
