@@ -1,4 +1,4 @@
-"""Sessions: `nox -s demo`, `tests`, `blender`, `lint`, `extension`, and `gpu` for those who have one.
+"""Sessions: `nox -s demo`, `tests`, `blender`, `window`, `lint`, `extension`, and `gpu` for those who have one.
 
 Two environments, as on an artist's machine: `.nox/server` has torch and the server, `.nox/blender` has Blender (the bpy
 wheel) and nothing of the server. They are made once, shared by all sessions, and brought up to date when
@@ -103,6 +103,25 @@ def find_python(version: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
+def window_programs(session: nox.Session) -> str | None:
+    """The folder of `blender` and `Xvfb`; "" where both are in the PATH, None where there are none."""
+    chosen = os.environ.get("TRANSPIXAR_BLENDER", "blender").split()[0]
+    if shutil.which(chosen) and shutil.which("Xvfb"):
+        return ""
+    is_root_of_debian = sys.platform == "linux" and os.geteuid() == 0 and Path("/etc/debian_version").exists()
+    if "TRANSPIXAR_BLENDER" in os.environ or not is_root_of_debian or shutil.which("unshare") is None:
+        return None
+    session.log("Setting up a Blender with a window in .nox/window, which takes some minutes the first time")
+    setting_up = [str(ROOT / "tools/window_blender.sh"), str(ROOT / ".nox/window")]
+    with (ROOT / ".nox/window.log").open("wb") as log:
+        try:
+            made = subprocess.run(setting_up, stdout=subprocess.PIPE, stderr=log, check=True, timeout=300)
+        except (subprocess.SubprocessError, OSError) as error:
+            session.warn(f"That failed ({error}); see .nox/window.log")
+            return None
+    return made.stdout.decode().strip()
+
+
 def build_extension(session: nox.Session) -> str:
     """Build the zip that artists install; returns its path."""
     session.run(blender_python(session), "tools/build_extension.py", external=True)
@@ -131,7 +150,8 @@ def tests(session: nox.Session) -> None:
     """Run every test: the server's and the add-on's core, then the built and installed add-on inside real Blender."""
     server, blender = server_python(session), blender_python(session)
     here = addon_surroundings(session)
-    outside = ["tests", "--ignore=tests/blender", "--durations=15", *PARALLEL, *session.posargs]
+    elsewhere = ["--ignore=tests/blender", "--ignore=tests/window"]
+    outside = ["tests", *elsewhere, "--durations=15", *PARALLEL, *session.posargs]
     session.run(server, "-m", "pytest", *outside, external=True, env=here)
     session.run(blender, "-m", "pytest", "tests/blender", *PARALLEL, *session.posargs, external=True, env=here)
 
@@ -148,6 +168,25 @@ def gpu(session: nox.Session) -> None:
     session.run(
         server, "-m", "pytest", "tests/server/transpixar", "-m", "device", *session.posargs, external=True, env=here
     )
+
+
+@nox.session
+def window(session: nox.Session) -> None:
+    """Drive a real Blender window by mouse and keyboard; TRANSPIXAR_PICTURES names a folder for pictures of it.
+
+    TRANSPIXAR_BLENDER names the Blender. Without it and without `blender` and `Xvfb` in the PATH, root on Debian has a
+    Blender set up in `.nox/window`; elsewhere the session is skipped.
+    """
+    programs = window_programs(session)
+    if programs is None:
+        session.skip("No Blender with a window and Xvfb are installed here, and none can be set up in five minutes.")
+    here = addon_surroundings(session) | {"PATH": os.pathsep.join(filter(None, [programs, os.environ["PATH"]]))}
+    tests = ["-m", "pytest", "tests/window", *session.posargs]
+    server = server_python(session)
+    # Blender's own software renderer crashes now and then: what fails is tried once more.
+    session.run(server, *tests, external=True, env=here, success_codes=[0, 1])
+    again = ["--last-failed", "--last-failed-no-failures=none"]
+    session.run(server, *tests, *again, external=True, env=here, success_codes=[0, 5])
 
 
 @nox.session

@@ -29,8 +29,10 @@ def write_tiny_model(folder: Path, image_to_video: bool = False) -> Path:
 class RealServer:
     """`python -m server` on a port of its own; `stop` and `start` again on the same port are what a restart is."""
 
-    def __init__(self, model_dir: Path, data_dir: Path, log: Path) -> None:
-        self._options = ["--data-dir", str(data_dir), "--model-dir", str(model_dir)]
+    def __init__(self, model_dir: Path | None, data_dir: Path, log: Path) -> None:
+        """`model_dir` None: the model that is shipped."""
+        models = [] if model_dir is None else ["--model-dir", str(model_dir)]
+        self._options = ["--data-dir", str(data_dir), *models]
         self._log_path = log
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None

@@ -6,9 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.addon.real_server import REPOSITORY
-from tests.blender.window.test_window import BLENDER, display, pytestmark
-
-__all__ = ["display", "pytestmark"]
+from tests.window.blender_window import COMMAND
 
 SCRIPT = Path(__file__).with_name("modal_operators.py")
 WAITS = "It is placed as soon as {} has ended, or in a moment."
@@ -25,7 +23,7 @@ def test_clips_come_while_operators_run(display: str, tmp_path: Path):
     }
     window = ["--gpu-backend", "opengl", "--factory-startup", "--enable-event-simulate"]
     driven = subprocess.run(
-        [*BLENDER, *window, "--window-geometry", "0", "0", "1280", "800", "--python", str(SCRIPT), "--", str(tmp_path)],
+        [*COMMAND, *window, "--window-geometry", "0", "0", "1280", "800", "--python", str(SCRIPT), "--", str(tmp_path)],
         env=surroundings,
         cwd=REPOSITORY,
         timeout=300,
