@@ -15,6 +15,7 @@ from ..core.content import check_new_folder
 from ..core.delivery import Delivery
 from ..core.errors import InvalidRequestError, TransPixarError
 from ..core.formats import FORMATS
+from ..ui.sentence import draw_sentence
 from .delivery_poll import may_deliver
 from .repeating import is_repeated
 
@@ -98,9 +99,11 @@ class TRANSPIXAR_OT_export_clip(bpy.types.Operator):
         layout.prop(self, "format")
         note = layout.column()
         note.active = False
-        note.label(text=FORMATS[self.format].description)
-        if FORMATS[self.format].is_folder:
-            note.label(text="Written into a new folder of this name")
+        chosen = FORMATS[self.format]
+        iface_ = bpy.app.translations.pgettext_iface
+        draw_sentence(note, context, iface_(chosen.description), icon="INFO")
+        if chosen.is_folder:
+            draw_sentence(note, context, iface_("Written into a new folder of this name"), icon="FILE_FOLDER")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Export; waits unless the file browser called."""

@@ -81,9 +81,15 @@ class KnownWords:
     def warning(self, prompt: str) -> str | None:
         """A sentence that names what the model knows when the prompt is about nothing of it; else None."""
         words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", prompt).lower())
-        if any(self.knows(word) for word in words):
+        if any(word in self._naming for word in words):
             return None
-        unknown = [word for word in dict.fromkeys(words) if word not in self._others and not self._is_frequent(word)]
+        similar = {word for word in words if self.knows(word)}
+        told = self._others | similar
+        unknown = [word for word in dict.fromkeys(words) if word not in told and not self._is_frequent(word)]
+        # One word that is only used like an effect's, among more that are not, is mentioned and not what the prompt is
+        # about: the laser of "a chrome dragon with laser eyes".
+        if similar and len(unknown) <= len(similar):
+            return None
         known = f"It knows {', '.join(self._effects)}; name one of them for a clip of it."
         if not unknown:
             return f"The prompt names no effect that the model {self._name} knows. {known}"

@@ -59,6 +59,7 @@ def test_what_the_model_knows_is_not_warned_of(known, prompt):
         ("A dog on the street with a hat", "'dog' or 'street' or 'hat'"),
         ("a bar of soap", "'bar'"),
         ("xyzzy", "'xyzzy'"),
+        ("a chrome dragon with laser eyes", "'chrome' or 'dragon' or 'eyes'"),
         ("ein Auto", "'ein' or 'auto'"),
     ],
 )
