@@ -8,15 +8,23 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
-from diffusers import CogVideoXPipeline
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXDPMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+)
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.pipelines.cogvideo.pipeline_cogvideox import retrieve_timesteps
+from transformers import T5EncoderModel, T5Tokenizer
 
 from .adapter import RGBA_ADAPTER, enable_rgba, get_text_to_alpha, is_rgba_enabled, set_text_to_alpha
 from .attention import TextToAlpha
 from .cancellation import StopRequest, cancellable, check_stop
 from .clip import Clip
 from .conditioning import for_each_clip
+from .convolutions import use_cpu_convolutions
 from .denoiser import Denoiser
 from .guidance import CfgSchedule, Guidance, check_cfg_schedule
 from .limits import ClipLimits
@@ -65,6 +73,18 @@ class TransPixarPipeline(CogVideoXPipeline):
     _interrupt: bool = False
 
     # ---- loading ----
+
+    def __init__(
+        self,
+        tokenizer: T5Tokenizer,
+        text_encoder: T5EncoderModel,
+        vae: AutoencoderKLCogVideoX,
+        transformer: CogVideoXTransformer3DModel,
+        scheduler: CogVideoXDDIMScheduler | CogVideoXDPMScheduler,
+    ) -> None:
+        super().__init__(tokenizer, text_encoder, vae, transformer, scheduler)
+        if vae is not None:
+            use_cpu_convolutions(vae)
 
     @classmethod
     def from_pretrained(
