@@ -135,6 +135,12 @@ def test_help_lists_the_formats() -> None:
     assert all(name in said for name in FORMATS)
 
 
+def as_from_a_terminal() -> None:
+    """Take the signals as a terminal's shell leaves them, also where the tests run under nohup or in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends Ctrl+C to groups only")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_ctrl_c_and_its_like_leave_nothing(number: str, tmp_path: Path) -> None:
@@ -142,7 +148,7 @@ def test_ctrl_c_and_its_like_leave_nothing(number: str, tmp_path: Path) -> None:
     # Twice the size, so that it takes long enough to be stopped on a machine of any speed.
     options = ["--to", "exr", "--scale", "2", "--out", str(tmp_path / "out")]
     command = [sys.executable, "-m", "server", "convert", str(source), *options]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, env=module_environment())
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, env=module_environment(), preexec_fn=as_from_a_terminal)
     assert running.stderr is not None
     said = b""
     while b"1/60" not in said and b"2/60" not in said:
@@ -177,6 +183,11 @@ def test_a_closed_terminal_leaves_nothing(command: str, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     # A bar of progress needs columns.
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+
+    def begin() -> None:
+        as_from_a_terminal()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
     running = subprocess.Popen(
         [sys.executable, "-m", "server", command, *arguments],
         stdin=theirs,
@@ -184,7 +195,7 @@ def test_a_closed_terminal_leaves_nothing(command: str, tmp_path: Path) -> None:
         stderr=theirs,
         env=module_environment(),
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=begin,
     )
     os.close(theirs)
     said = b""
