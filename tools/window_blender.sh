@@ -51,7 +51,7 @@ if [ ! -x "$root/usr/bin/blender" ]; then
     inside apt-get -o Acquire::Check-Valid-Until=false update >&2
     # Blender 5 checks extensions with cattrs.
     modules=python3-requests
-    [ "$suite" != sid ] || modules="python3-requests python3-cattrs python3-zstandard"
+    [ "$suite" != sid ] || modules="python3-requests python3-cattr python3-zstandard"
     # shellcheck disable=SC2086
     inside env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         blender xvfb xauth imagemagick libgl1-mesa-dri libegl-mesa0 libgl1 fonts-dejavu-core python3-numpy $modules >&2
