@@ -63,7 +63,7 @@ def build_scene() -> bpy.types.Scene:
     scene.cycles.device = "CPU"
     scene.cycles.samples = 32
     scene.view_settings.view_transform = "Standard"
-    scene.cursor.location = (0.0, 0.0, 1.02)
+    scene.cursor.location = (0.0, 0.0, 0.0)
 
     bpy.ops.mesh.primitive_plane_add(size=14, location=(0, 2.6, 0), rotation=(radians(90), 0, 0))
     dress("Wall", tiles((0.05, 0.085, 0.12), (0.09, 0.14, 0.18), 26))
